@@ -1,0 +1,115 @@
+/*
+ * rule: one entry of `rules:` after all checks: matches, then weights, stickiness, mirrors.
+ *
+ * Not for counters or health (snapshot.h) and not for deciding (route/).
+ * Shapes: strings are terminated and owned by the rule; versions are named, and resolved to numbers
+ * in a snapshot. A rule is immutable once parsed: a change makes a new one (to JSON, edit, parse).
+ * Units: milliseconds, ppm, bytes. Ownership: px_rule_free. Threads: read by any, made and freed on
+ * the control thread.
+ */
+#ifndef PX_CONFIG_RULE_H
+#define PX_CONFIG_RULE_H
+
+#include "lib/base/str.h"
+#include "strategies/traffic/strategy.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum px_match_kind { PX_MATCH_EXACT, PX_MATCH_PREFIX, PX_MATCH_REGEX, PX_MATCH_PRESENT };
+
+struct px_match_value {
+    enum px_match_kind kind;
+    bool negate; /* not: true */
+    char *name;  /* header, cookie or query parameter; NULL for host, path, method */
+    char *text;
+    void *regex; /* pcre2_code *, compiled with the rule; NULL unless PX_MATCH_REGEX */
+};
+
+/* All values of one match must hold. */
+struct px_match {
+    struct px_match_value *host; /* NULL: any */
+    struct px_match_value *path;
+    struct px_match_value *method;
+    struct px_match_value *headers;
+    struct px_match_value *cookies;
+    struct px_match_value *query;
+    uint32_t header_count;
+    uint32_t cookie_count;
+    uint32_t query_count;
+};
+
+struct px_weight {
+    char *version;
+    uint32_t weight;
+};
+
+enum px_sticky_by {
+    PX_STICKY_NONE,
+    PX_STICKY_COOKIE,
+    PX_STICKY_HEADER,
+    PX_STICKY_OWN_COOKIE,
+    PX_STICKY_CLIENT_IP
+};
+
+/* `by: cookie` (ours, `name`), `by: header:NAME`, `by: cookie:NAME` (the service's own), `by:
+ * client_ip` */
+struct px_sticky {
+    enum px_sticky_by by;
+    char *name;
+    char *seed;            /* default: the rule's name */
+    bool affinity_session; /* affinity: session; default user */
+    bool scope_endpoint;   /* scope: endpoint; default version */
+    bool on_missing_fail;  /* on_missing: fail; default spill */
+    char *key_file;        /* resolved path, or NULL: ids are not signed */
+    uint64_t max_age_ms;   /* 0: session cookie */
+};
+
+struct px_mirror {
+    char *to;
+    uint32_t ppm;     /* percent: 25 -> 250000 */
+    uint32_t methods; /* bits 1 << enum tn_http_method; GET and HEAD unless named */
+    bool sample_key;
+    char **drop_headers;
+    uint32_t drop_header_count;
+    uint64_t max_body_bytes; /* default 16 MiB */
+};
+
+#define PX_NO_LIMIT UINT64_MAX
+
+struct px_timeouts {
+    uint64_t connect_ms;    /* 1 s */
+    uint64_t first_byte_ms; /* 30 s */
+    uint64_t idle_ms;       /* 5 min */
+    uint64_t total_ms;      /* PX_NO_LIMIT ("off") */
+};
+
+#define PX_MIRRORS_MAX 4
+
+struct px_rule {
+    char *name;
+    struct px_match *matches; /* any of these; none: matches everything */
+    uint32_t match_count;
+    char *stable; /* or NULL */
+    struct px_weight *weights;
+    uint32_t weight_count;
+    struct px_sticky sticky;
+    enum strategy_on_unhealthy on_unhealthy;
+    struct px_mirror mirrors[PX_MIRRORS_MAX];
+    uint32_t mirror_count;
+    struct px_timeouts timeouts;
+    uint64_t max_body_bytes; /* PX_NO_LIMIT: unlimited */
+    bool made_by_route;      /* `route` made it (main/ab-1) and may replace it */
+};
+
+void px_rule_free(struct px_rule *rule);
+
+/* The rule as the configuration would write it; defaults left out. New reference, or NULL when out
+ * of memory. */
+json_t *px_rule_to_json(const struct px_rule *rule);
+
+/* Hash of px_rule_to_json's canonical text: two rules of equal hash mean the same. */
+uint64_t px_rule_hash(const struct px_rule *rule);
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * route: one request's head to one decision: which rule, version, endpoint, and which mirrors.
+ *
+ * Not for sending anything; explain uses the very same code with `dry` set, so it cannot lie.
+ * Shapes: a request as views, a decision as numbers into the snapshot. Called once per request,
+ * when its head is valid; a retry asks px_route_endpoint() again with the endpoints tried, and
+ * never changes the version. Errors: a decision without version carries the status for the client
+ * (503, or 502 when a match limit was hit). Ownership: the decision keeps nothing; set_cookie
+ * points into the decision. Threads: data loops, and the control thread for explain; per-loop state
+ * is in px_route_loop.
+ */
+#ifndef PX_ROUTE_ROUTE_H
+#define PX_ROUTE_ROUTE_H
+
+#include "lib/base/random.h"
+#include "lib/http/message.h"
+#include "proxy/config/snapshot.h"
+
+#define PX_TRIES_MAX 4
+#define PX_SET_COOKIE_MAX 320
+
+/* What one loop keeps for routing: where its round robin stands, its randomness, its regex memory.
+ */
+struct px_route_loop {
+    struct tn_random random;
+    uint64_t start;                       /* hash of proxy and loop */
+    uint64_t endpoint_n[PX_VERSIONS_MAX]; /* by version stat */
+    void *regex_memory;                   /* pcre2_match_data */
+    void *regex_context;                  /* with the match limit */
+};
+
+int px_route_loop_init(struct px_route_loop *loop, uint64_t proxy_id, uint32_t loop_index);
+void px_route_loop_deinit(struct px_route_loop *loop);
+
+struct px_route_request {
+    const struct tn_http_head *head;
+    const struct sockaddr *client; /* after trusted_proxies */
+    bool https;                    /* X-Forwarded-Proto from a trusted peer says so */
+    uint64_t wall_s;               /* for cookie expiry */
+};
+
+struct px_decision {
+    uint32_t rule;     /* number in snapshot->rules */
+    uint32_t version;  /* number in snapshot->versions, or STRATEGY_NONE */
+    uint32_t wanted;   /* the version asked for before failover */
+    uint32_t endpoint; /* place in the version's endpoints, or STRATEGY_NONE */
+    enum strategy_reason reason;
+    bool has_key;
+    bool has_slot;
+    bool is_spilled; /* scope: endpoint, and the user's endpoint was gone */
+    uint64_t key;
+    uint64_t slot;
+    uint32_t mirrors;        /* bit i: rule->mirrors[i] is to be sent a copy */
+    uint32_t refused_status; /* when version is STRATEGY_NONE */
+    uint16_t set_cookie_len; /* 0: none */
+    char set_cookie[PX_SET_COOKIE_MAX];
+};
+
+/* One line of explain per step; words of the configuration. NULL on the request path. */
+struct px_explain {
+    void (*step)(void *context, const char *line);
+    void *context;
+};
+
+/*
+ * explain != NULL: nothing is taken (no slot, no random id), steps are told; a slot rule then says
+ * which slot is next.
+ */
+void px_route_decide(const struct px_snapshot *snapshot, struct px_route_loop *loop,
+                     const struct px_route_request *request, const struct px_explain *explain,
+                     struct px_decision *ret_decision);
+
+/* Another endpoint of decision->version that is not in tried (places), or STRATEGY_NONE. */
+uint32_t px_route_endpoint(const struct px_snapshot *snapshot, struct px_route_loop *loop,
+                           const struct px_decision *decision, const uint32_t *tried,
+                           uint32_t tried_count);
+
+#endif
