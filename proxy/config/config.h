@@ -97,6 +97,7 @@ struct px_config {
     struct px_rule **rules;
     uint32_t rule_count;
     struct px_limits limits;
+    uint32_t references; /* private */
 };
 
 enum px_severity { PX_ERROR, PX_WARNING };
@@ -139,6 +140,10 @@ int px_config_parse_rules(struct tn_str text, const char *name, const struct px_
                           struct px_messages *messages, struct px_rule ***ret_rules,
                           uint32_t *ret_count);
 
+/* Snapshots share the config that they were built from: one more user. Returns config. */
+struct px_config *px_config_ref(struct px_config *config);
+
+/* One user less; the last one frees. NULL is fine. Control thread. */
 void px_config_free(struct px_config *config);
 void px_rules_free(struct px_rule **rules, uint32_t count);
 

@@ -106,9 +106,10 @@ const char *px_registry_rule_name(const struct px_registry *registry, uint32_t s
 const char *px_registry_version_name(const struct px_registry *registry, uint32_t stat);
 
 /*
- * Takes over a reference of config (px_config_ref) and the rules array with its rules, on success
- * only. previous (may be NULL) gives unchanged deals on. -ENOMEM, -E2BIG (more endpoints, versions
- * or rules than fit), or the errno of reading a key file (ret_why, malloc'd, says which).
+ * Takes a reference of config of its own (px_config_ref) and takes over the rules array with its
+ * rules, on success only. previous (may be NULL) gives unchanged deals on. -ENOMEM, -E2BIG (more
+ * endpoints, versions or rules than fit), or the errno of reading a key file (ret_why, malloc'd,
+ * says which).
  */
 int px_snapshot_build(struct px_registry *registry, struct px_config *config,
                       struct px_rule **rules, uint32_t rule_count, uint64_t revision,
