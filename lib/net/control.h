@@ -1,0 +1,45 @@
+/*
+ * control: what only the control thread's loop needs: signals, timers, work on a thread of the
+ * pool.
+ *
+ * Not for data loops: they use deadlines. Errors, ownership, threads: as loop.h; on_closed once,
+ * after close.
+ */
+#ifndef TN_NET_CONTROL_H
+#define TN_NET_CONTROL_H
+
+#include "lib/net/loop.h"
+
+struct tn_signal {
+    uv_signal_t uv;
+    void (*on_signal)(struct tn_signal *signal, int number);
+    void (*on_closed)(struct tn_signal *signal);
+};
+
+int tn_signal_open(struct tn_signal *signal, struct tn_loop *loop, int number,
+                   void (*on_signal)(struct tn_signal *signal, int number));
+void tn_signal_close(struct tn_signal *signal, void (*on_closed)(struct tn_signal *signal));
+
+struct tn_timer {
+    uv_timer_t uv;
+    void (*on_timer)(struct tn_timer *timer);
+    void (*on_closed)(struct tn_timer *timer);
+};
+
+int tn_timer_open(struct tn_timer *timer, struct tn_loop *loop,
+                  void (*on_timer)(struct tn_timer *timer));
+/* First after first_ms, then each repeat_ms (0: once). May be repeated. */
+void tn_timer_start(struct tn_timer *timer, uint64_t first_ms, uint64_t repeat_ms);
+void tn_timer_stop(struct tn_timer *timer);
+void tn_timer_close(struct tn_timer *timer, void (*on_closed)(struct tn_timer *timer));
+
+/* run() on a thread of the pool, then on_done() on the loop. One at a time per struct. */
+struct tn_work {
+    uv_work_t uv;
+    void (*run)(struct tn_work *work);
+    void (*on_done)(struct tn_work *work);
+};
+
+int tn_work_start(struct tn_work *work, struct tn_loop *loop);
+
+#endif

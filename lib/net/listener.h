@@ -1,0 +1,64 @@
+/*
+ * listener: a listening socket of one loop.
+ *
+ * Not for deciding whom to serve: on_accept must take the connection or say that it cannot.
+ * Shapes: TCP listeners may share their port with other loops (SO_REUSEPORT); accepted streams
+ * inherit TCP_NODELAY. libuv must always be given an accept inside its callback, or the listener
+ * may go deaf (libuv before 1.53). Errors: -EADDRINUSE, -EACCES and so on from open. A Unix socket
+ * file of a living process is -EADDRINUSE; that of a dead one is replaced. Ownership: the caller's
+ * memory until on_closed. Threads: the loop's.
+ */
+#ifndef TN_NET_LISTENER_H
+#define TN_NET_LISTENER_H
+
+#include "lib/net/stream.h"
+
+#include <sys/stat.h>
+
+struct tn_listener;
+
+struct tn_listener_ops {
+    /* Memory for the next connection (its ops set), or NULL to refuse: it is then accepted and
+     * closed at once. */
+    struct tn_stream *(*on_accept)(struct tn_listener *listener);
+    /* The stream is connected. Call tn_stream_start() on it, now or later. */
+    void (*on_accepted)(struct tn_listener *listener, struct tn_stream *stream);
+    /* accept(2) failed after on_accept: the memory comes back. */
+    void (*on_failed)(struct tn_listener *listener, struct tn_stream *stream, int error);
+    void (*on_closed)(struct tn_listener *listener);
+};
+
+struct tn_listener {
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } uv;
+    const struct tn_listener_ops *ops;
+    char *unlink_path; /* Unix socket to remove at close */
+    bool is_open;
+};
+
+/* reuse_port: several loops share the address. */
+int tn_listener_open_tcp(struct tn_listener *listener, struct tn_loop *loop,
+                         const struct sockaddr *address, bool reuse_port,
+                         const struct tn_listener_ops *ops);
+
+int tn_listener_open_unix(struct tn_listener *listener, struct tn_loop *loop, const char *path,
+                          mode_t mode, const struct tn_listener_ops *ops);
+
+/* The address it got (port 0 is resolved). */
+int tn_listener_address(const struct tn_listener *listener, struct sockaddr_storage *ret_address);
+
+/*
+ * First half of closing without loss: the kernel drops new SYNs from here on, while handshakes
+ * under way end as ever. Closing at once instead would reset connections that are already queued.
+ * 0, or -errno where filters are not to be had.
+ */
+int tn_listener_refuse_new(struct tn_listener *listener);
+
+/* Accepts what is queued already, then closes. Best some 100 ms after tn_listener_refuse_new(). */
+void tn_listener_close(struct tn_listener *listener);
+
+#endif

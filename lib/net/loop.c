@@ -1,0 +1,173 @@
+#include "lib/net/deadline.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+/* libuv's codes must be the kernel's, or "0 or negative errno" would not hold for both. */
+_Static_assert(UV_ECONNREFUSED == -ECONNREFUSED && UV_EPIPE == -EPIPE && UV_EAGAIN == -EAGAIN,
+               "libuv error codes are negative errno");
+
+static void on_sweep(uv_timer_t *timer);
+
+void tn_net_init(void)
+{
+    signal(SIGPIPE, SIG_IGN); /* libuv writes without MSG_NOSIGNAL */
+}
+
+int tn_loop_init(struct tn_loop *loop)
+{
+    int error;
+
+    loop->scratch = malloc(TN_LOOP_SCRATCH_BYTES);
+    loop->out = malloc(TN_LOOP_OUT_BYTES);
+    loop->deadline_count = 0;
+    loop->stream_count = 0;
+    loop->is_sweeping_set = false;
+    loop->data = NULL;
+    error = loop->scratch && loop->out ? uv_loop_init(&loop->uv) : -ENOMEM;
+    if (error) {
+        free(loop->scratch);
+        free(loop->out);
+        return error;
+    }
+    for (size_t i = 0; i < TN_DEADLINE_SLOTS; i++)
+        tn_list_init(&loop->deadlines[i]);
+    loop->swept_tick = uv_now(&loop->uv) / TN_DEADLINE_TICK_MS;
+    uv_timer_init(&loop->uv, &loop->sweep);
+    uv_unref((uv_handle_t *)&loop->sweep);
+    return 0;
+}
+
+int tn_loop_deinit(struct tn_loop *loop)
+{
+    int error;
+
+    if (!uv_is_closing((uv_handle_t *)&loop->sweep))
+        uv_close((uv_handle_t *)&loop->sweep, NULL);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    error = uv_loop_close(&loop->uv);
+    if (error)
+        return error;
+    free(loop->scratch);
+    free(loop->out);
+    loop->scratch = NULL;
+    loop->out = NULL;
+    return 0;
+}
+
+void tn_loop_run(struct tn_loop *loop)
+{
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+void tn_loop_stop(struct tn_loop *loop)
+{
+    uv_stop(&loop->uv);
+}
+
+static void start_sweep(struct tn_loop *loop)
+{
+    if (loop->is_sweeping_set)
+        return;
+    /* Whatever passed while nothing was filed needs no sweep. */
+    loop->swept_tick = tn_loop_now_ms(loop) / TN_DEADLINE_TICK_MS;
+    uv_timer_start(&loop->sweep, on_sweep, TN_DEADLINE_TICK_MS, TN_DEADLINE_TICK_MS);
+    loop->is_sweeping_set = true;
+}
+
+static void file_deadline(struct tn_loop *loop, struct tn_deadline *deadline)
+{
+    uint64_t tick;
+
+    start_sweep(loop);
+    tick = deadline->when_ms / TN_DEADLINE_TICK_MS +
+           1; /* the slot is swept when the moment has passed */
+    if (tick <= loop->swept_tick)
+        tick = loop->swept_tick + 1;
+    deadline->filed_ms = deadline->when_ms;
+    tn_list_push_back(&loop->deadlines[tick % TN_DEADLINE_SLOTS], &deadline->node);
+    loop->deadline_count++;
+}
+
+void tn_deadline_init(struct tn_deadline *deadline, tn_deadline_fn *on_expired)
+{
+    tn_list_init(&deadline->node);
+    deadline->when_ms = TN_DEADLINE_NEVER;
+    deadline->filed_ms = TN_DEADLINE_NEVER;
+    deadline->on_expired = on_expired;
+}
+
+static void unfile(struct tn_loop *loop, struct tn_deadline *deadline)
+{
+    if (tn_list_is_empty(&deadline->node))
+        return;
+    tn_list_remove(&deadline->node);
+    assert(loop->deadline_count > 0);
+    loop->deadline_count--;
+}
+
+void tn_deadline_set(struct tn_loop *loop, struct tn_deadline *deadline, uint64_t when_ms)
+{
+    deadline->when_ms = when_ms;
+    if (when_ms == TN_DEADLINE_NEVER)
+        return;
+    if (!tn_list_is_empty(&deadline->node)) {
+        if (deadline->filed_ms <= when_ms)
+            return; /* the sweep will find it early and file it again */
+        unfile(loop, deadline);
+    }
+    file_deadline(loop, deadline);
+}
+
+void tn_deadline_clear(struct tn_loop *loop, struct tn_deadline *deadline)
+{
+    deadline->when_ms = TN_DEADLINE_NEVER;
+    unfile(loop, deadline);
+}
+
+static void sweep_slot(struct tn_loop *loop, struct tn_list *slot, uint64_t now)
+{
+    struct tn_list found;
+
+    /* Moved out first: callbacks may file into, or take out of, this very slot. */
+    if (tn_list_is_empty(slot))
+        return;
+    found = *slot;
+    found.next->prev = &found;
+    found.prev->next = &found;
+    tn_list_init(slot);
+    while (!tn_list_is_empty(&found)) {
+        struct tn_deadline *deadline = TN_CONTAINER_OF(found.next, struct tn_deadline, node);
+
+        unfile(loop, deadline);
+        if (deadline->when_ms == TN_DEADLINE_NEVER)
+            continue;
+        if (deadline->when_ms > now) {
+            file_deadline(loop, deadline);
+            continue;
+        }
+        deadline->when_ms = TN_DEADLINE_NEVER;
+        deadline->on_expired(deadline);
+    }
+}
+
+static void on_sweep(uv_timer_t *timer)
+{
+    struct tn_loop *loop = TN_CONTAINER_OF(timer, struct tn_loop, sweep);
+    uint64_t now = tn_loop_now_ms(loop);
+    uint64_t tick = now / TN_DEADLINE_TICK_MS;
+
+    /* After a long pause (a stopped machine) one turn of the wheel sees everything. */
+    if (tick > loop->swept_tick + TN_DEADLINE_SLOTS)
+        loop->swept_tick = tick - TN_DEADLINE_SLOTS;
+    while (loop->swept_tick < tick) {
+        loop->swept_tick++;
+        sweep_slot(loop, &loop->deadlines[loop->swept_tick % TN_DEADLINE_SLOTS], now);
+    }
+    if (loop->deadline_count == 0) {
+        uv_timer_stop(timer);
+        loop->is_sweeping_set = false;
+    }
+}

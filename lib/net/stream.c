@@ -1,0 +1,344 @@
+#include "lib/net/stream.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+/* Bytes under way in one uv_write, and bytes that came after it. At most one write is in flight per
+ * stream. */
+struct tn_stream_tail {
+    uv_write_t request;
+    struct tn_stream *stream; /* NULL: the stream was closed, the tail frees itself */
+    char *sending;
+    size_t sending_len;
+    char *waiting;
+    size_t waiting_len;
+    size_t waiting_size;
+};
+
+struct connect_request {
+    uv_connect_t uv;
+    struct tn_stream *stream; /* NULL: closed meanwhile */
+    tn_connect_fn *on_connected;
+};
+
+static void free_tail(struct tn_stream_tail *tail)
+{
+    free(tail->sending);
+    free(tail->waiting);
+    free(tail);
+}
+
+int tn_stream_open(struct tn_stream *stream, struct tn_loop *loop, int family,
+                   const struct tn_stream_ops *ops)
+{
+    int error;
+
+    stream->ops = ops;
+    stream->tail = NULL;
+    stream->is_reading = false;
+    stream->is_reset = false;
+    if (family == AF_UNIX)
+        error = uv_pipe_init(&loop->uv, &stream->uv.pipe, 0);
+    else
+        error = uv_tcp_init(&loop->uv, &stream->uv.tcp);
+    stream->is_open = !error;
+    if (!error) {
+        loop->stream_count++;
+        stream->uv.handle.data = NULL;
+    }
+    return error;
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buffer)
+{
+    struct tn_loop *loop = TN_CONTAINER_OF(handle->loop, struct tn_loop, uv);
+
+    (void)suggested;
+    /* One buffer for all streams of the loop: on_read runs before the next alloc. */
+    *ret_buffer = uv_buf_init(loop->scratch, TN_LOOP_SCRATCH_BYTES);
+}
+
+static void on_uv_read(uv_stream_t *uv, ssize_t count, const uv_buf_t *buffer)
+{
+    struct tn_stream *stream = TN_CONTAINER_OF(uv, struct tn_stream, uv);
+
+    if (!stream->is_open || count == 0)
+        return;
+    if (count > 0) {
+        stream->ops->on_read(stream, buffer->base, (size_t)count);
+        return;
+    }
+    stream->is_reading = false;
+    uv_read_stop(uv);
+    if (count == UV_EOF)
+        stream->ops->on_eof(stream);
+    else
+        stream->ops->on_broken(stream, (int)count);
+}
+
+static void on_uv_connect(uv_connect_t *uv, int error)
+{
+    struct connect_request *request = TN_CONTAINER_OF(uv, struct connect_request, uv);
+    struct tn_stream *stream = request->stream;
+    tn_connect_fn *on_connected = request->on_connected;
+
+    free(request);
+    if (!stream->is_open || error == UV_ECANCELED)
+        return;
+    if (!error && stream->uv.handle.type == UV_TCP)
+        uv_tcp_nodelay(&stream->uv.tcp, 1);
+    if (!error)
+        error = tn_stream_start(stream);
+    on_connected(stream, error);
+}
+
+int tn_stream_connect(struct tn_stream *stream, const struct sockaddr *address,
+                      tn_connect_fn *on_connected)
+{
+    struct connect_request *request = malloc(sizeof(*request));
+    int error;
+
+    if (!request)
+        return -ENOMEM;
+    request->stream = stream;
+    request->on_connected = on_connected;
+    assert(stream->uv.handle.type == UV_TCP);
+    error = uv_tcp_connect(&request->uv, &stream->uv.tcp, address, on_uv_connect);
+    if (error)
+        free(request);
+    return error;
+}
+
+int tn_stream_start(struct tn_stream *stream)
+{
+    int error = uv_read_start(&stream->uv.stream, on_alloc, on_uv_read);
+
+    stream->is_reading = !error;
+    return error;
+}
+
+void tn_stream_pause(struct tn_stream *stream)
+{
+    if (!stream->is_open || !stream->is_reading)
+        return;
+    uv_read_stop(&stream->uv.stream);
+    stream->is_reading = false;
+}
+
+void tn_stream_resume(struct tn_stream *stream)
+{
+    if (!stream->is_open || stream->is_reading)
+        return;
+    tn_stream_start(stream);
+}
+
+static void send_waiting(struct tn_stream_tail *tail);
+
+static void on_uv_write(uv_write_t *uv, int error)
+{
+    struct tn_stream_tail *tail = TN_CONTAINER_OF(uv, struct tn_stream_tail, request);
+    struct tn_stream *stream = tail->stream;
+
+    if (!stream) {
+        free_tail(tail);
+        return;
+    }
+    free(tail->sending);
+    tail->sending = NULL;
+    tail->sending_len = 0;
+    if (error) {
+        stream->tail = NULL;
+        free_tail(tail);
+        stream->ops->on_broken(stream, error);
+        return;
+    }
+    if (tail->waiting_len > 0) {
+        send_waiting(tail);
+        return;
+    }
+    stream->tail = NULL;
+    free_tail(tail);
+    if (stream->ops->on_drained)
+        stream->ops->on_drained(stream);
+}
+
+static void send_waiting(struct tn_stream_tail *tail)
+{
+    uv_buf_t buffer;
+    int error;
+
+    tail->sending = tail->waiting;
+    tail->sending_len = tail->waiting_len;
+    tail->waiting = NULL;
+    tail->waiting_len = 0;
+    tail->waiting_size = 0;
+    buffer = uv_buf_init(tail->sending, (unsigned)tail->sending_len);
+    error = uv_write(&tail->request, &tail->stream->uv.stream, &buffer, 1, on_uv_write);
+    if (error) {
+        struct tn_stream *stream = tail->stream;
+
+        stream->tail = NULL;
+        free_tail(tail);
+        stream->ops->on_broken(stream, error);
+    }
+}
+
+static int append_waiting(struct tn_stream_tail *tail, const struct tn_str *pieces, unsigned count,
+                          size_t skip)
+{
+    size_t total = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        total += pieces[i].len;
+    total -= skip;
+    if (tail->waiting_len + total > tail->waiting_size) {
+        size_t size = tail->waiting_len + total;
+        char *grown = realloc(tail->waiting, size);
+
+        if (!grown)
+            return -ENOMEM;
+        tail->waiting = grown;
+        tail->waiting_size = size;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        size_t from = skip < pieces[i].len ? skip : pieces[i].len;
+
+        skip -= from;
+        if (pieces[i].len > from)
+            memcpy(tail->waiting + tail->waiting_len, pieces[i].ptr + from, pieces[i].len - from);
+        tail->waiting_len += pieces[i].len - from;
+    }
+    return 0;
+}
+
+/* The first tail of a stream: one uv_write is started for it. */
+static int start_tail(struct tn_stream *stream, const struct tn_str *pieces, unsigned count,
+                      size_t skip)
+{
+    struct tn_stream_tail *tail = calloc(1, sizeof(*tail));
+    uv_buf_t buffer;
+    int error;
+
+    if (!tail)
+        return -ENOMEM;
+    tail->stream = stream;
+    error = append_waiting(tail, pieces, count, skip);
+    if (error)
+        goto fail;
+    tail->sending = tail->waiting;
+    tail->sending_len = tail->waiting_len;
+    tail->waiting = NULL;
+    tail->waiting_len = tail->waiting_size = 0;
+    buffer = uv_buf_init(tail->sending, (unsigned)tail->sending_len);
+    error = uv_write(&tail->request, &stream->uv.stream, &buffer, 1, on_uv_write);
+    if (error)
+        goto fail;
+    stream->tail = tail;
+    return 0;
+fail:
+    free_tail(tail);
+    return error;
+}
+
+int tn_stream_write(struct tn_stream *stream, const struct tn_str *pieces, unsigned count)
+{
+    uv_buf_t buffers[TN_STREAM_PIECES_MAX];
+    size_t total = 0;
+    int written;
+
+    assert(count <= TN_STREAM_PIECES_MAX);
+    if (!stream->is_open)
+        return -EPIPE;
+    if (stream->tail)
+        return append_waiting(stream->tail, pieces, count, 0);
+    for (unsigned i = 0; i < count; i++) {
+        /* libuv takes a non-const pointer and only reads */
+        buffers[i].base = (char *)(uintptr_t)pieces[i].ptr;
+        buffers[i].len = pieces[i].len;
+        total += pieces[i].len;
+    }
+    if (total == 0)
+        return 0;
+    written = uv_try_write(&stream->uv.stream, buffers, count);
+    if (written == UV_EAGAIN)
+        written = 0;
+    if (written < 0)
+        return written;
+    if ((size_t)written == total)
+        return 0;
+    return start_tail(stream, pieces, count, (size_t)written);
+}
+
+size_t tn_stream_queued(const struct tn_stream *stream)
+{
+    return stream->tail ? stream->tail->sending_len + stream->tail->waiting_len : 0;
+}
+
+static void on_uv_shutdown(uv_shutdown_t *request, int error)
+{
+    (void)error; /* a peer that is gone needs no FIN */
+    free(request);
+}
+
+int tn_stream_shutdown(struct tn_stream *stream)
+{
+    uv_shutdown_t *request;
+    int error;
+
+    if (!stream->is_open)
+        return -EPIPE;
+    request = malloc(sizeof(*request));
+    if (!request)
+        return -ENOMEM;
+    /* libuv sends the FIN after its write queue; bytes that wait behind it would be cut off */
+    assert(!stream->tail || stream->tail->waiting_len == 0);
+    error = uv_shutdown(request, &stream->uv.stream, on_uv_shutdown);
+    if (error)
+        free(request);
+    return error;
+}
+
+static void on_uv_close(uv_handle_t *handle)
+{
+    struct tn_stream *stream = TN_CONTAINER_OF(handle, struct tn_stream, uv);
+    struct tn_loop *loop = tn_stream_loop(stream);
+
+    loop->stream_count--;
+    stream->ops->on_closed(stream);
+}
+
+static void drop_tail(struct tn_stream *stream)
+{
+    if (!stream->tail)
+        return;
+    stream->tail->stream = NULL; /* its write is cancelled by the close and frees it */
+    stream->tail = NULL;
+}
+
+void tn_stream_close(struct tn_stream *stream)
+{
+    if (!stream->is_open)
+        return;
+    stream->is_open = false;
+    drop_tail(stream);
+    if (stream->is_reset && stream->uv.handle.type == UV_TCP &&
+        uv_tcp_close_reset(&stream->uv.tcp, on_uv_close) == 0)
+        return;
+    uv_close(&stream->uv.handle, on_uv_close);
+}
+
+void tn_stream_reset(struct tn_stream *stream)
+{
+    stream->is_reset = true;
+    tn_stream_close(stream);
+}
+
+int tn_stream_peer(const struct tn_stream *stream, struct sockaddr_storage *ret_address)
+{
+    int len = sizeof(*ret_address);
+
+    if (stream->uv.handle.type != UV_TCP)
+        return -ENOTSOCK;
+    return uv_tcp_getpeername(&stream->uv.tcp, (struct sockaddr *)ret_address, &len);
+}

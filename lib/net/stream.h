@@ -1,0 +1,93 @@
+/*
+ * stream: one TCP or Unix connection, with a bounded queue of what the kernel did not take.
+ *
+ * Not for framing or deciding. Embedded in its owner (a client, an upstream connection, an admin
+ * reader). Shapes: reads arrive in the loop's scratch buffer and are valid during on_read only.
+ * Writes try at once; a tail is copied and sent later. Reading goes on all the time but for
+ * pause/resume (back-pressure). Errors: writing to a broken stream gives -EPIPE and the like at
+ * once, or on_broken later; after either only tn_stream_close() is left to do. Ownership: memory
+ * belongs to the owner, and may go in or after on_closed. on_closed runs exactly once per close.
+ * Callbacks: on_read, on_eof, on_broken, on_drained: never after tn_stream_close() returned, and
+ * never from inside tn_stream_write(). While paused nothing is told, not even a reset: every paused
+ * state needs a deadline. Threads: the loop's.
+ */
+#ifndef TN_NET_STREAM_H
+#define TN_NET_STREAM_H
+
+#include "lib/base/str.h"
+#include "lib/net/loop.h"
+
+#include <sys/socket.h>
+
+struct tn_stream;
+
+struct tn_stream_ops {
+    void (*on_read)(struct tn_stream *stream, char *data, size_t len);
+    void (*on_eof)(struct tn_stream *stream); /* the peer will send no more; writing may go on */
+    void (*on_broken)(struct tn_stream *stream, int error); /* reset, write failed */
+    void (*on_drained)(struct tn_stream *stream);           /* the tail is out; may be NULL */
+    void (*on_closed)(struct tn_stream *stream);
+};
+
+struct tn_stream_tail; /* private: bytes under way and bytes waiting */
+
+struct tn_stream {
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } uv;
+    const struct tn_stream_ops *ops;
+    struct tn_stream_tail *tail; /* NULL: everything is out */
+    bool is_open;
+    bool is_reading;
+    bool is_reset; /* close with RST */
+};
+
+/* Not yet connected. family: AF_INET, AF_INET6 or AF_UNIX. -EMFILE and the like; then nothing has
+ * to be closed. */
+int tn_stream_open(struct tn_stream *stream, struct tn_loop *loop, int family,
+                   const struct tn_stream_ops *ops);
+
+typedef void(tn_connect_fn)(struct tn_stream *stream, int error);
+
+/* on_connected runs once, unless the stream is closed before. Sets TCP_NODELAY and starts reading
+ * on success. */
+int tn_stream_connect(struct tn_stream *stream, const struct sockaddr *address,
+                      tn_connect_fn *on_connected);
+
+/* Starts reading (streams that a listener accepted are told so by their owner). */
+int tn_stream_start(struct tn_stream *stream);
+
+void tn_stream_pause(struct tn_stream *stream);
+void tn_stream_resume(struct tn_stream *stream);
+
+#define TN_STREAM_PIECES_MAX 24
+
+/*
+ * Sends the pieces in order: at once as far as the kernel takes them, the rest from a copy.
+ * 0 or a negative errno (the stream is broken, or no memory for the copy: close it).
+ */
+int tn_stream_write(struct tn_stream *stream, const struct tn_str *pieces, unsigned count);
+
+/* Bytes that the kernel has not taken yet: above its limit the writer pauses its source. */
+size_t tn_stream_queued(const struct tn_stream *stream);
+
+/* Sends FIN once the tail is out. */
+int tn_stream_shutdown(struct tn_stream *stream);
+
+/* Drops the tail and closes; on_closed follows. May be repeated. */
+void tn_stream_close(struct tn_stream *stream);
+
+/* The same with RST: how an answer that only ends with the connection is broken off. */
+void tn_stream_reset(struct tn_stream *stream);
+
+static inline struct tn_loop *tn_stream_loop(const struct tn_stream *stream)
+{
+    return TN_CONTAINER_OF(stream->uv.handle.loop, struct tn_loop, uv);
+}
+
+int tn_stream_peer(const struct tn_stream *stream, struct sockaddr_storage *ret_address);
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * mirror: copies of requests, sent to a version whose answers nobody waits for.
+ *
+ * Not for deciding what is mirrored (route) and never in the primary's way: no call here waits,
+ * pauses, fails or calls back. Full means that this copy is dropped or failed, and counted by
+ * reason. Shapes: a copy is begun with the whole head, fed with decoded body pieces as the primary
+ * gets them, then ended; its bytes are copied at once into a buffer of its own (at most
+ * mirror_buffer not yet taken by the kernel). selected = sent + dropped + queued; sent = answered +
+ * failed + in flight, at every moment. Units: bytes, ms. Errors: none to the caller. Ownership:
+ * after px_mirror_end() or px_mirror_abort(), or once a call said false, the handle is no longer
+ * the caller's. A copy outlives the client's connection, but not px_mirrors_stop(). Threads: the
+ * loop's; the memory budget is shared by all loops (atomic).
+ */
+#ifndef PX_MIRROR_MIRROR_H
+#define PX_MIRROR_MIRROR_H
+
+#include "lib/http/forward.h"
+#include "proxy/upstream/pool.h"
+
+/* One loop's mirrors. */
+struct px_mirrors;
+struct px_mirror_copy;
+
+/* Told once per copy when it ended, for its access-log line. */
+struct px_mirror_end {
+    const char *request_id;
+    uint32_t rule, to; /* stat numbers */
+    struct px_endpoint *endpoint;
+    const char *outcome; /* "answered", "dropped", "failed" */
+    const char *reason;  /* label of the drop or failure, or "" */
+    unsigned status;     /* 0: none */
+    uint64_t duration_us;
+    uint64_t revision;
+};
+
+struct px_mirrors_options {
+    struct tn_loop *loop;
+    const struct px_limits *limits;
+    struct px_stats *stats;
+    _Atomic uint64_t *memory;    /* bytes of the process, shared */
+    _Atomic uint32_t *in_flight; /* copies of the process, shared */
+    void (*on_end)(void *context, const struct px_mirror_end *end); /* may be NULL */
+    void *context;
+};
+
+int px_mirrors_new(const struct px_mirrors_options *options, struct px_mirrors **ret_mirrors);
+
+/* Ends all copies (stopped) and closes the connections; free after the loop ran until they are
+ * gone. */
+void px_mirrors_stop(struct px_mirrors *mirrors);
+void px_mirrors_free(struct px_mirrors *mirrors);
+
+struct px_mirror_begin {
+    const struct tn_http_head *head; /* as received */
+    const struct tn_http_forward_request
+        *how;                       /* as for the primary; mirror and drop are set here */
+    struct px_endpoint *endpoint;   /* NULL: dropped, no_endpoint */
+    const struct px_mirror *mirror; /* lives as long as the snapshot: not kept */
+    uint32_t rule, to;              /* stat numbers */
+    uint64_t revision;
+};
+
+/* NULL when it was dropped at once (counted). A request without body is ended by px_mirror_end()
+ * all the same. */
+struct px_mirror_copy *px_mirror_begin(struct px_mirrors *mirrors,
+                                       const struct px_mirror_begin *begin);
+
+/* False: the copy has ended and the handle is gone. */
+bool px_mirror_body(struct px_mirror_copy *copy, const struct tn_str *pieces, unsigned count);
+
+/* The request is complete. */
+void px_mirror_end(struct px_mirror_copy *copy);
+
+/* The client left before its request was complete, or the body was broken. */
+void px_mirror_abort(struct px_mirror_copy *copy);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * worker: the data loops: threads with a listener set, pools and counters each, and how the control
+ * thread reaches them.
+ *
+ * Not for deciding what the rules are (admin/) nor for single requests (session/).
+ * Shapes: all workers are one object to the control thread. A publish is answered when every loop
+ * has switched: no request whose head is complete after that is decided by an older revision.
+ * Errors: 0 or negative errno; a listener that cannot be opened says which address in ret_why
+ * (malloc'd). Ownership: px_workers_new … px_workers_free. A published snapshot belongs to the
+ * workers until on_unused gives it back. Callbacks: on the control loop, once per call. Threads:
+ * control thread.
+ */
+#ifndef PX_WORKER_WORKER_H
+#define PX_WORKER_WORKER_H
+
+#include "lib/net/mailbox.h"
+#include "proxy/stats/stats.h"
+
+struct px_workers;
+
+struct px_workers_options {
+    struct tn_loop *control;
+    struct px_config *config; /* listen, limits, access log; outlives the workers */
+    uint32_t thread_count;    /* resolved: at least 1 */
+    uint64_t proxy_id;
+    struct px_snapshot *snapshot; /* the first one */
+    /* No loop uses this snapshot any more: free it. */
+    void (*on_unused)(void *context, struct px_snapshot *snapshot);
+    void *context;
+};
+
+int px_workers_new(const struct px_workers_options *options, char **ret_why,
+                   struct px_workers **ret_workers);
+
+/* Every loop takes `snapshot` for new requests; then on_switched. */
+void px_workers_publish(struct px_workers *workers, struct px_snapshot *snapshot,
+                        void (*on_switched)(void *context), void *context);
+
+/* The sum of all loops' counters, each copied between two events of its loop; the receiver frees
+ * it. NULL: no memory. */
+void px_workers_collect(struct px_workers *workers,
+                        void (*on_stats)(void *context, struct px_stats *stats), void *context);
+
+/* Reopens the access log (SIGUSR1). */
+void px_workers_reopen_log(struct px_workers *workers);
+
+/*
+ * Stop without loss: new connections are refused, answers say Connection: close, idle connections
+ * stay until grace_ms, running exchanges end; then on_stopped, with every loop closed.
+ */
+void px_workers_stop(struct px_workers *workers, uint64_t grace_ms,
+                     void (*on_stopped)(void *context, bool is_clean), void *context);
+
+void px_workers_free(struct px_workers *workers);
+
+/* The address that the i-th `listen` entry got (port 0 resolved). */
+int px_workers_address(const struct px_workers *workers, uint32_t i,
+                       struct sockaddr_storage *ret_address);
+
+#endif
