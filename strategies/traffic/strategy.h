@@ -22,22 +22,19 @@
 #define STRATEGY_WEIGHT_MAX 1000000u
 #define STRATEGY_NONE UINT32_MAX
 
-/* Finalizer of splitmix64: spreads any 64-bit number. Also how an id and a key are joined: mix(key
- * ^ mix(id)). */
+/* splitmix64: spreads any 64-bit number. An id and a key are joined as mix(key ^ mix(id)). */
 uint64_t strategy_mix(uint64_t x);
 
 /*
  * slots: whom the n-th request of a rule goes to.
- * In each stratum [ceil(jW/w), ceil((j+1)W/w)) the j-th slot of a version of weight w lies at a
- * place chosen by hash(seed, j), the smallest weight first, then the next over what is left.
- * O(count), any n. Sum of weights must be > 0; a version of weight 0 is never chosen.
+ * In each stratum [jW/w, (j+1)W/w) the j-th slot of a version of weight w lies at a place chosen by
+ * hash(seed, j), the smallest weight first, then the next over what is left. O(count), any n.
+ * Sum of weights must be > 0; a version of weight 0 is never chosen.
  */
 uint32_t strategy_slot(uint64_t seed, const uint32_t *weights, uint32_t count, uint64_t n);
 
-/*
- * rendezvous: whom a key goes to. A key moves from i to j only if w_j/w_i rose.
- * STRATEGY_NONE if all weights are 0.
- */
+/* rendezvous: whom a key goes to, STRATEGY_NONE if all weights are 0. A key moves from i to j only
+ * if w_j/w_i rose. */
 uint32_t strategy_rendezvous(uint64_t key, const uint64_t *ids, const uint32_t *weights,
                              uint32_t count);
 
@@ -51,6 +48,7 @@ enum strategy_on_unhealthy { STRATEGY_FAIL, STRATEGY_FAILOVER };
     X(NEWCOMER, "newcomer")       /* dealt, and issued a cookie */                                 \
     X(KEY, "key")                 /* decided by the key's hash */                                  \
     X(BOUND, "bound")             /* affinity: session */                                          \
+    X(STABLE, "stable")           /* nobody with weight may take it (cut, draining) */             \
     X(FAILOVER, "failover")       /* the version asked for has no endpoint up */                   \
     X(UNAVAILABLE, "unavailable") /* nobody can answer: 503 */
 
@@ -80,8 +78,7 @@ struct strategy_version_question {
     uint64_t n;           /* slot number; read only when has_key is false */
     uint32_t bound;       /* candidate that a binding names, or STRATEGY_NONE */
     uint8_t on_unhealthy; /* enum strategy_on_unhealthy */
-    uint32_t
-        stable; /* where a cut version's share goes when nobody else has weight, or STRATEGY_NONE */
+    uint32_t stable;      /* who takes what nobody with weight may, or STRATEGY_NONE */
 };
 
 struct strategy_version_answer {
@@ -92,8 +89,8 @@ struct strategy_version_answer {
 
 /*
  * Order of force: cut > binding > weights; then health. A cut version's share goes to the others in
- * proportion, else to stable, else nobody. A draining version keeps bound users and gets no new
- * ones (slots and newcomers).
+ * proportion, else to stable, else nobody; a failed one's likewise with on_unhealthy: failover. A
+ * draining version keeps users with a key or binding and gets no new ones (slots, newcomers).
  */
 void strategy_choose_version(const struct strategy_version_question *question,
                              struct strategy_version_answer *ret_answer);
@@ -104,6 +101,13 @@ void strategy_choose_version(const struct strategy_version_question *question,
  */
 bool strategy_key_lands_in(const struct strategy_version_question *question, uint64_t key,
                            uint32_t wanted);
+
+/*
+ * The key to try next, from 64 random bits: even over all keys that may land in candidates[wanted],
+ * so that at most 40 tries are expected however small its share.
+ */
+uint64_t strategy_key_propose(const struct strategy_version_question *question, uint32_t wanted,
+                              uint64_t random);
 
 struct strategy_endpoint {
     uint32_t index; /* ordinal: identity for rendezvous */
@@ -123,14 +127,12 @@ struct strategy_endpoint_question {
     uint64_t key;
 };
 
-/* A way to choose an endpoint. `name` is the word of the configuration. */
+/* A way to choose an endpoint: the configuration's word, and who it is (or STRATEGY_NONE). */
 struct strategy_balance_ops {
     const char *name;
-    uint32_t (*choose)(
-        const struct strategy_endpoint_question *question); /* STRATEGY_NONE: nobody can answer */
+    uint32_t (*choose)(const struct strategy_endpoint_question *question);
 };
 
-/* By enum strategy_balance. */
 const struct strategy_balance_ops *strategy_balance_ops(enum strategy_balance balance);
 
 /* By the configuration's word; NULL when there is none of that name. */
