@@ -21,7 +21,10 @@
 struct px_mirrors;
 struct px_mirror_copy;
 
-/* Told once per copy when it ended, for its access-log line. */
+/*
+ * Told once for every px_mirror_begin(), dropped ones included, when it is over: for its access-log
+ * line. May run inside any call of this header; it must not call back into the mirror.
+ */
 struct px_mirror_end {
     const char *request_id;
     uint32_t rule, to; /* stat numbers */
@@ -31,6 +34,7 @@ struct px_mirror_end {
     unsigned status;     /* 0: none */
     uint64_t duration_us;
     uint64_t revision;
+    void *owner; /* of px_mirror_begin: keeps endpoint and snapshot alive until now */
 };
 
 struct px_mirrors_options {
@@ -58,6 +62,7 @@ struct px_mirror_begin {
     const struct px_mirror *mirror; /* lives as long as the snapshot: not kept */
     uint32_t rule, to;              /* stat numbers */
     uint64_t revision;
+    void *owner; /* given back by on_end, after the connection was released */
 };
 
 /* NULL when it was dropped at once (counted). A request without body is ended by px_mirror_end()
