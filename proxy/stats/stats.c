@@ -1,0 +1,194 @@
+#include "proxy/stats/stats.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+const uint64_t px_stats_bucket_us[PX_STATS_BUCKETS - 1] = {
+    100,    250,    500,     1000,    2500,    5000,     10000,    25000,    50000,    100000,
+    250000, 500000, 1000000, 2500000, 5000000, 10000000, 30000000, 60000000, 300000000};
+
+static struct px_stats_cell *need_cell(struct px_stats *stats, uint32_t rule, uint32_t version)
+{
+    struct px_stats_cell **cell = &stats->cells[rule][version];
+
+    if (!*cell)
+        *cell = calloc(1, sizeof(**cell));
+    return *cell;
+}
+
+static struct px_stats_mirror *need_mirror(struct px_stats *stats, uint32_t rule, uint32_t to)
+{
+    struct px_stats_mirror **mirror = &stats->mirrors[rule][to];
+
+    if (!*mirror)
+        *mirror = calloc(1, sizeof(**mirror));
+    return *mirror;
+}
+
+int px_stats_new(struct px_stats **ret_stats)
+{
+    struct px_stats *stats = calloc(1, sizeof(*stats));
+
+    if (!stats)
+        return -ENOMEM;
+    /* The one cell that no snapshot names. */
+    if (!need_cell(stats, PX_STATS_NO_RULE, PX_STATS_NOBODY)) {
+        free(stats);
+        return -ENOMEM;
+    }
+    *ret_stats = stats;
+    return 0;
+}
+
+void px_stats_free(struct px_stats *stats)
+{
+    if (!stats)
+        return;
+    for (uint32_t rule = 0; rule <= PX_RULES_MAX; rule++)
+        for (uint32_t version = 0; version <= PX_VERSIONS_MAX; version++)
+            free(stats->cells[rule][version]);
+    for (uint32_t rule = 0; rule < PX_RULES_MAX; rule++)
+        for (uint32_t to = 0; to < PX_VERSIONS_MAX; to++)
+            free(stats->mirrors[rule][to]);
+    free(stats);
+}
+
+static int adopt_rule(struct px_stats *stats, const struct px_snapshot *snapshot,
+                      const struct px_snapshot_rule *rule)
+{
+    assert(rule->stat < PX_RULES_MAX);
+    if (!need_cell(stats, rule->stat, PX_STATS_NOBODY))
+        return -ENOMEM;
+    for (uint32_t i = 0; i < rule->version_count; i++) {
+        uint32_t stat = snapshot->versions[rule->versions[i]].stat;
+
+        assert(stat < PX_VERSIONS_MAX);
+        if (!need_cell(stats, rule->stat, stat))
+            return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < rule->mirror_count; i++) {
+        uint32_t stat = snapshot->versions[rule->mirrors[i].to].stat;
+
+        assert(stat < PX_VERSIONS_MAX);
+        if (!need_mirror(stats, rule->stat, stat))
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+int px_stats_adopt(struct px_stats *stats, const struct px_snapshot *snapshot)
+{
+    for (uint32_t i = 0; i < snapshot->rule_count; i++) {
+        int error = adopt_rule(stats, snapshot, &snapshot->rules[i]);
+
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+static void add_cell(struct px_stats_cell *into, const struct px_stats_cell *from)
+{
+    for (uint32_t i = 0; i < PX_STATS_CODES; i++)
+        into->codes[i] += from->codes[i];
+    for (uint32_t i = 0; i < STRATEGY_REASON_COUNT; i++)
+        into->decisions[i] += from->decisions[i];
+    for (uint32_t i = 0; i < PX_STATS_BUCKETS; i++)
+        into->buckets[i] += from->buckets[i];
+    into->duration_us += from->duration_us;
+    into->client_bytes_in += from->client_bytes_in;
+    into->client_bytes_out += from->client_bytes_out;
+    into->aborted += from->aborted;
+    into->failed_over += from->failed_over;
+    into->in_flight += from->in_flight;
+}
+
+static void add_mirror(struct px_stats_mirror *into, const struct px_stats_mirror *from)
+{
+    into->selected += from->selected;
+    into->sent += from->sent;
+    into->answered += from->answered;
+    for (uint32_t i = 0; i < PX_MIRROR_DROP_COUNT; i++)
+        into->dropped[i] += from->dropped[i];
+    for (uint32_t i = 0; i < PX_MIRROR_FAIL_COUNT; i++)
+        into->failed[i] += from->failed[i];
+}
+
+/* All memory first: a sum that failed halfway would be half a scrape. */
+static int make_room(struct px_stats *into, const struct px_stats *from)
+{
+    for (uint32_t rule = 0; rule <= PX_RULES_MAX; rule++)
+        for (uint32_t version = 0; version <= PX_VERSIONS_MAX; version++)
+            if (from->cells[rule][version] && !need_cell(into, rule, version))
+                return -ENOMEM;
+    for (uint32_t rule = 0; rule < PX_RULES_MAX; rule++)
+        for (uint32_t to = 0; to < PX_VERSIONS_MAX; to++)
+            if (from->mirrors[rule][to] && !need_mirror(into, rule, to))
+                return -ENOMEM;
+    return 0;
+}
+
+static void add_endpoint(struct px_stats_endpoint *into, const struct px_stats_endpoint *from)
+{
+    into->requests += from->requests;
+    into->connects += from->connects;
+    into->connect_failures += from->connect_failures;
+    into->resets += from->resets;
+    into->open += from->open;
+    into->idle += from->idle;
+}
+
+static void add_own(struct px_stats *into, const struct px_stats *from)
+{
+    for (uint32_t i = 0; i < PX_ENDPOINTS_MAX; i++)
+        add_endpoint(&into->endpoints[i], &from->endpoints[i]);
+    for (uint32_t i = 0; i < PX_RETRY_COUNT; i++)
+        into->retries[i] += from->retries[i];
+    into->client_connections += from->client_connections;
+    into->client_connections_total += from->client_connections_total;
+    into->client_refused += from->client_refused;
+    into->log_dropped += from->log_dropped;
+    into->mirror_memory_bytes += from->mirror_memory_bytes;
+    /* 0: nothing adopted yet, and so no word on what new requests get */
+    if (from->revision && (!into->revision || from->revision < into->revision))
+        into->revision = from->revision;
+}
+
+int px_stats_add(struct px_stats *into, const struct px_stats *from)
+{
+    int error = make_room(into, from);
+
+    if (error)
+        return error;
+    for (uint32_t rule = 0; rule <= PX_RULES_MAX; rule++)
+        for (uint32_t version = 0; version <= PX_VERSIONS_MAX; version++)
+            if (from->cells[rule][version])
+                add_cell(into->cells[rule][version], from->cells[rule][version]);
+    for (uint32_t rule = 0; rule < PX_RULES_MAX; rule++)
+        for (uint32_t to = 0; to < PX_VERSIONS_MAX; to++)
+            if (from->mirrors[rule][to])
+                add_mirror(into->mirrors[rule][to], from->mirrors[rule][to]);
+    add_own(into, from);
+    return 0;
+}
+
+uint64_t px_stats_mirror_queued(const struct px_stats_mirror *mirror)
+{
+    uint64_t gone = mirror->sent;
+
+    for (uint32_t i = 0; i < PX_MIRROR_DROP_COUNT; i++)
+        gone += mirror->dropped[i];
+    assert(gone <= mirror->selected);
+    return mirror->selected - gone;
+}
+
+uint64_t px_stats_mirror_in_flight(const struct px_stats_mirror *mirror)
+{
+    uint64_t gone = mirror->answered;
+
+    for (uint32_t i = 0; i < PX_MIRROR_FAIL_COUNT; i++)
+        gone += mirror->failed[i];
+    assert(gone <= mirror->sent);
+    return mirror->sent - gone;
+}
