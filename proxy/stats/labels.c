@@ -67,7 +67,7 @@ static const char *const code_labels[PX_STATS_CODES] = {
 #define CODE_LABEL(code) [CODE_##code] = #code,
     CODE_MAP(CODE_LABEL)
 #undef CODE_LABEL
-    /* clang-format off */
+        /* clang-format off */
     [CLASS_OTHER] = "other", [CLASS_1XX] = "1xx", [CLASS_2XX] = "2xx",
     [CLASS_3XX] = "3xx", [CLASS_4XX] = "4xx", [CLASS_5XX] = "5xx",
     /* clang-format on */

@@ -41,7 +41,7 @@ struct px_stats_cell {
 /* X(enumerator, label) */
 #define PX_MIRROR_DROP_MAP(X)                                                                      \
     X(IN_FLIGHT, "in_flight") /* 256 under way */                                                  \
-    X(BUFFER, "buffer") /* it lags more than mirror_buffer before its first byte went */     \
+    X(BUFFER, "buffer")       /* it lags more than mirror_buffer before its first byte went */     \
     X(MEMORY, "memory")       /* 16 MiB of the process are used */                                 \
     X(NO_ENDPOINT, "no_endpoint")                                                                  \
     X(CONNECT, "connect")                                                                          \
