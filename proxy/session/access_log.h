@@ -64,6 +64,13 @@ struct px_access_line {
     bool is_mirror;
 };
 
+/* A line's time up to its second, made once a second. */
+struct px_access_date {
+    uint64_t second;
+    uint8_t len;
+    char text[31];
+};
+
 struct px_access_log {
     /* read by anybody */
     struct px_stats *stats;
@@ -74,12 +81,10 @@ struct px_access_log {
     char *where; /* NULL: off */
     char *buffer;
     size_t used;
-    size_t sent;        /* of used: what the kernel has; 0 but for a torn line or a blocked log */
-    uint64_t failed_ns; /* wall time of the line at which writing failed; 0: it did not */
-    uint64_t date_s;    /* second that date stands for */
-    char date[32];
-    uint8_t date_len;
+    uint64_t failed_ns; /* wall time at which the file took no more; 0: it takes all */
+    struct px_access_date date;
     uint8_t kind; /* how the descriptor is written to */
+    bool is_torn; /* the buffer starts within a line */
     int fd;
 };
 
