@@ -5,9 +5,9 @@
  * Shapes: a request as views, a decision as numbers into the snapshot. Called once per request,
  * when its head is valid; a retry asks px_route_endpoint() again with the endpoints tried, and
  * never changes the version. Errors: a decision without version carries the status for the client
- * (503, or 502 when a match limit was hit). Ownership: the decision keeps nothing; set_cookie
- * points into the decision. Threads: data loops, and the control thread for explain; per-loop state
- * is in px_route_loop.
+ * (503). A regex that runs into its limit doesn't match, and explain says so. Ownership: the
+ * decision keeps nothing; set_cookie points into the decision. Threads: data loops, and the control
+ * thread for explain; per-loop state is in px_route_loop.
  */
 #ifndef PX_ROUTE_ROUTE_H
 #define PX_ROUTE_ROUTE_H
@@ -29,6 +29,7 @@ struct px_route_loop {
     void *regex_context;                  /* with the match limit */
 };
 
+/* proxy_id: any number that tells proxies apart. 0 or -ENOMEM. */
 int px_route_loop_init(struct px_route_loop *loop, uint64_t proxy_id, uint32_t loop_index);
 void px_route_loop_deinit(struct px_route_loop *loop);
 
@@ -40,20 +41,22 @@ struct px_route_request {
 };
 
 struct px_decision {
-    uint32_t rule;     /* number in snapshot->rules */
+    uint32_t rule;     /* number in snapshot->rules, or STRATEGY_NONE: no rule matches */
     uint32_t version;  /* number in snapshot->versions, or STRATEGY_NONE */
     uint32_t wanted;   /* the version asked for before failover */
     uint32_t endpoint; /* place in the version's endpoints, or STRATEGY_NONE */
     enum strategy_reason reason;
     bool has_key;
     bool has_slot;
-    bool is_spilled; /* scope: endpoint, and the user's endpoint was gone */
+    bool is_spilled;       /* scope: endpoint, and the user's endpoint was gone */
+    bool has_endpoint_key; /* the endpoint is chosen by endpoint_key */
     uint64_t key;
+    uint64_t endpoint_key;
     uint64_t slot;
-    uint32_t mirrors;        /* bit i: rule->mirrors[i] is to be sent a copy */
-    uint32_t refused_status; /* when version is STRATEGY_NONE */
-    uint16_t set_cookie_len; /* 0: none */
-    char set_cookie[PX_SET_COOKIE_MAX];
+    uint32_t mirrors;                   /* bit i: rule->mirrors[i] is to be sent a copy */
+    uint32_t refused_status;            /* when version is STRATEGY_NONE */
+    uint16_t set_cookie_len;            /* 0: none */
+    char set_cookie[PX_SET_COOKIE_MAX]; /* value of Set-Cookie; not terminated */
 };
 
 /* One line of explain per step; words of the configuration. NULL on the request path. */
@@ -70,7 +73,10 @@ void px_route_decide(const struct px_snapshot *snapshot, struct px_route_loop *l
                      const struct px_route_request *request, const struct px_explain *explain,
                      struct px_decision *ret_decision);
 
-/* Another endpoint of decision->version that is not in tried (places), or STRATEGY_NONE. */
+/*
+ * Another endpoint of decision->version that is not in tried (places), or STRATEGY_NONE: none is
+ * up, or the user belongs to one endpoint only (on_missing: fail).
+ */
 uint32_t px_route_endpoint(const struct px_snapshot *snapshot, struct px_route_loop *loop,
                            const struct px_decision *decision, const uint32_t *tried,
                            uint32_t tried_count);

@@ -1,0 +1,89 @@
+#include "proxy/route/endpoint.h"
+
+#include <assert.h>
+
+bool px_endpoint_is_open(const struct px_endpoint *endpoint, bool has_key)
+{
+    uint32_t mode = atomic_load_explicit(&endpoint->mode, memory_order_relaxed);
+
+    return atomic_load_explicit(&endpoint->up, memory_order_relaxed) &&
+           (mode == STRATEGY_ACTIVE || (has_key && mode == STRATEGY_DRAINING));
+}
+
+bool px_endpoint_any_open(const struct px_snapshot_version *version, bool has_key)
+{
+    for (uint32_t i = 0; i < version->endpoint_count; i++) {
+        if (px_endpoint_is_open(version->endpoints[i], has_key))
+            return true;
+    }
+    return false;
+}
+
+static void describe(const struct px_snapshot_version *version, struct strategy_endpoint *endpoints)
+{
+    for (uint32_t i = 0; i < version->endpoint_count; i++) {
+        const struct px_endpoint *endpoint = version->endpoints[i];
+
+        endpoints[i] = (struct strategy_endpoint){
+            .index = endpoint->index,
+            .in_flight = atomic_load_explicit(&endpoint->in_flight, memory_order_relaxed),
+            .mode = (uint8_t)atomic_load_explicit(&endpoint->mode, memory_order_relaxed),
+            .up = atomic_load_explicit(&endpoint->up, memory_order_relaxed),
+        };
+    }
+}
+
+uint32_t px_endpoint_home(const struct px_snapshot_version *version, uint64_t key)
+{
+    struct strategy_endpoint endpoints[PX_ENDPOINTS_MAX];
+    const struct strategy_endpoint_question all_open = {
+        .endpoints = endpoints, .count = version->endpoint_count, .has_key = true, .key = key};
+
+    assert(version->endpoint_count <= PX_ENDPOINTS_MAX);
+    for (uint32_t i = 0; i < version->endpoint_count; i++)
+        endpoints[i] =
+            (struct strategy_endpoint){.index = version->endpoints[i]->index, .up = true};
+    return strategy_balance_ops(STRATEGY_HASH)->choose(&all_open);
+}
+
+/* Asks the strategy, which sees all endpoints at once. */
+static uint32_t ask(const struct px_endpoint_question *question, enum strategy_balance balance,
+                    uint64_t n)
+{
+    const struct px_snapshot_version *version = question->version;
+    struct strategy_endpoint endpoints[PX_ENDPOINTS_MAX];
+    const struct strategy_endpoint_question put = {.endpoints = endpoints,
+                                                   .count = version->endpoint_count,
+                                                   .n = n,
+                                                   .has_key = question->has_key,
+                                                   .key = question->key};
+
+    assert(version->endpoint_count <= PX_ENDPOINTS_MAX);
+    describe(version, endpoints);
+    for (uint32_t i = 0; i < question->tried_count; i++) {
+        if (question->tried[i] < version->endpoint_count)
+            endpoints[question->tried[i]].tried = true;
+    }
+    return strategy_balance_ops(balance)->choose(&put);
+}
+
+uint32_t px_endpoint_choose(const struct px_endpoint_question *question)
+{
+    const struct px_snapshot_version *version = question->version;
+    enum strategy_balance balance = question->is_keyed ? STRATEGY_HASH : version->balance;
+    uint64_t *counter = &question->loop->endpoint_n[version->stat % PX_VERSIONS_MAX];
+    uint64_t n = strategy_mix(question->loop->start ^ version->id) + *counter;
+
+    if (version->endpoint_count == 0)
+        return STRATEGY_NONE;
+    if (!question->is_dry && !(balance == STRATEGY_HASH && question->has_key))
+        (*counter)++;
+    if (balance == STRATEGY_ROUND_ROBIN && question->tried_count == 0) {
+        uint32_t place = (uint32_t)(n % version->endpoint_count);
+
+        /* what round_robin answers whatever the others are like: don't look at all 1,000 */
+        if (px_endpoint_is_open(version->endpoints[place], false))
+            return place;
+    }
+    return ask(question, balance, n);
+}

@@ -1,0 +1,35 @@
+/*
+ * endpoint: which endpoint of a version.
+ *
+ * Not for connections or queues (upstream).
+ * Shapes: places in a version's endpoints; STRATEGY_NONE is nobody. Loads are read once per
+ * question; another loop may change them meanwhile. Ownership: none. Threads: as route.h.
+ */
+#ifndef PX_ROUTE_ENDPOINT_H
+#define PX_ROUTE_ENDPOINT_H
+
+#include "proxy/route/route.h"
+
+struct px_endpoint_question {
+    const struct px_snapshot_version *version;
+    struct px_route_loop *loop;
+    bool is_dry; /* explain: round robin doesn't move on */
+    bool has_key;
+    bool is_keyed; /* by key whatever the version's balance (scope: endpoint) */
+    uint64_t key;
+    const uint32_t *tried; /* places */
+    uint32_t tried_count;
+};
+
+uint32_t px_endpoint_choose(const struct px_endpoint_question *question);
+
+/* Where the key belongs when every endpoint can answer. STRATEGY_NONE: the version has none. */
+uint32_t px_endpoint_home(const struct px_snapshot_version *version, uint64_t key);
+
+/* Can it answer, and is it open to users with a key (also while draining) or to anybody? */
+bool px_endpoint_is_open(const struct px_endpoint *endpoint, bool has_key);
+
+/* Is any endpoint open? */
+bool px_endpoint_any_open(const struct px_snapshot_version *version, bool has_key);
+
+#endif

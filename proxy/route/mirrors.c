@@ -1,0 +1,80 @@
+#include "proxy/route/context.h"
+
+/* "turnout-shadow", also spelled with '_': this request is a copy already. */
+static bool is_shadow(const struct tn_http_head *head)
+{
+    static const char shadow[] = "shadow";
+
+    for (unsigned i = 0; i < head->field_count; i++) {
+        struct tn_str name = tn_http_view(head, head->fields[i].name);
+
+        if (head->fields[i].id == TN_HTTP_FIELD_TURNOUT &&
+            name.len == sizeof("turnout-shadow") - 1 &&
+            tn_str_equal_nocase((struct tn_str){name.ptr + sizeof("turnout-") - 1, 6},
+                                (struct tn_str){shadow, 6}))
+            return true;
+    }
+    return false;
+}
+
+/* NULL, or why not. */
+static const char *find_obstacle(const struct px_route_context *context,
+                                 const struct px_snapshot_mirror *mirror,
+                                 const struct px_decision *decision)
+{
+    const struct tn_http_head *head = context->request->head;
+
+    if (decision->version == mirror->to)
+        return "the same version answers";
+    if (context->snapshot->versions[mirror->to].mode != STRATEGY_ACTIVE)
+        return "the version is draining or cut";
+    if (!(mirror->mirror->methods >> head->method & 1))
+        return "not a method that is mirrored";
+    if (head->upgrade)
+        return "an upgrade";
+    if (head->content_length >= 0 &&
+        (uint64_t)head->content_length > mirror->mirror->max_body_bytes)
+        return "its body is larger than max_body";
+    if (is_shadow(head))
+        return "it is a mirrored request itself";
+    return NULL;
+}
+
+static bool is_sampled(const struct px_route_context *context,
+                       const struct px_snapshot_mirror *mirror, const struct px_decision *decision)
+{
+    uint32_t ppm = mirror->mirror->ppm;
+
+    if (mirror->mirror->sample_key && decision->has_key) {
+        /* of the rule's seed, not the deal's: it stays, so more percent only adds users */
+        uint64_t seed = context->rule->seed ^ context->snapshot->versions[mirror->to].id;
+
+        return strategy_mirror_sample_key(strategy_mix(seed), ppm, decision->key);
+    }
+    return strategy_mirror_sample(mirror->deal->seed, ppm, px_route_take(context, mirror->deal));
+}
+
+uint32_t px_route_mirrors(const struct px_route_context *context,
+                          const struct px_decision *decision)
+{
+    uint32_t mirrors = 0;
+
+    for (uint32_t i = 0; i < context->rule->mirror_count; i++) {
+        const struct px_snapshot_mirror *mirror = &context->rule->mirrors[i];
+        const char *name = context->snapshot->versions[mirror->to].name;
+        const char *obstacle = find_obstacle(context, mirror, decision);
+        bool is_chosen = !obstacle && is_sampled(context, mirror, decision);
+
+        if (is_chosen)
+            mirrors |= 1u << i;
+        if (!context->explain)
+            continue;
+        if (obstacle)
+            px_route_say(context->explain, "mirror to %s: not eligible, %s", name, obstacle);
+        else
+            px_route_say(context->explain, "mirror to %s, %g%%: %s (sampled by %s)", name,
+                         mirror->mirror->ppm / 1e4, is_chosen ? "yes" : "not this one",
+                         mirror->mirror->sample_key && decision->has_key ? "key" : "request");
+    }
+    return mirrors;
+}

@@ -1,0 +1,33 @@
+#include "proxy/route/newcomer.h"
+
+#include "proxy/route/endpoint.h"
+
+#define TRIES_MAX 2048
+#define HOMES_MAX 64 /* then a closed home is taken, and the request is spilled */
+
+static bool has_open_home(const struct px_snapshot_version *version, uint64_t key)
+{
+    uint32_t home = px_endpoint_home(version, key);
+
+    return home != STRATEGY_NONE && px_endpoint_is_open(version->endpoints[home], false);
+}
+
+bool px_newcomer_draw(const struct px_newcomer_question *newcomer, struct tn_random *random,
+                      uint8_t ret_id[PX_ID_BYTES], uint64_t *ret_key)
+{
+    uint32_t homes = 0;
+
+    for (uint32_t i = 0; i < TRIES_MAX; i++) {
+        uint64_t key =
+            strategy_key_propose(newcomer->question, newcomer->wanted, tn_random_u64(random));
+
+        if (!strategy_key_lands_in(newcomer->question, key, newcomer->wanted))
+            continue;
+        if (newcomer->home && ++homes <= HOMES_MAX && !has_open_home(newcomer->home, key))
+            continue;
+        px_key_id(key, tn_random_u64(random), newcomer->seed, ret_id);
+        *ret_key = key;
+        return true;
+    }
+    return false;
+}
