@@ -1,15 +1,15 @@
 #include "proxy/route/newcomer.h"
 
-#include "proxy/route/endpoint.h"
+#include "proxy/route/pick.h"
 
 #define TRIES_MAX 2048
 #define HOMES_MAX 64 /* then a closed home is taken, and the request is spilled */
 
 static bool has_open_home(const struct px_snapshot_version *version, uint64_t key)
 {
-    uint32_t home = px_endpoint_home(version, key);
+    uint32_t home = px_pick_home(version, key);
 
-    return home != STRATEGY_NONE && px_endpoint_is_open(version->endpoints[home], false);
+    return home != STRATEGY_NONE && px_pick_is_open(version->endpoints[home], false);
 }
 
 bool px_newcomer_draw(const struct px_newcomer_question *newcomer, struct tn_random *random,

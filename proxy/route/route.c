@@ -1,8 +1,8 @@
 #include "proxy/route/route.h"
 
 #include "proxy/route/context.h"
-#include "proxy/route/endpoint.h"
 #include "proxy/route/match.h"
+#include "proxy/route/pick.h"
 #include "proxy/route/visitor.h"
 
 static const struct px_snapshot_rule *find_rule(const struct px_snapshot *snapshot,
@@ -35,8 +35,7 @@ static void list_candidates(const struct px_route_context *context, bool has_key
         candidates[i].id = rule->ids[i];
         candidates[i].weight = rule->weights[i];
         candidates[i].mode = (uint8_t)version->mode;
-        candidates[i].up =
-            px_endpoint_any_open(version, is_keyed_by_endpoint(rule, version, has_key));
+        candidates[i].up = px_pick_any_open(version, is_keyed_by_endpoint(rule, version, has_key));
     }
 }
 
@@ -117,7 +116,7 @@ static uint32_t choose_endpoint(const struct px_route_context *context,
 {
     const struct px_snapshot_version *version = &context->snapshot->versions[decision->version];
     const struct px_sticky *sticky = &context->rule->rule->sticky;
-    struct px_endpoint_question question = {
+    struct px_pick_question question = {
         .version = version, .loop = context->loop, .is_dry = context->explain != NULL};
     uint32_t home;
 
@@ -132,14 +131,14 @@ static uint32_t choose_endpoint(const struct px_route_context *context,
     question.is_keyed = decision->has_endpoint_key;
     question.key = decision->endpoint_key;
     if (!decision->has_key || !sticky->scope_endpoint)
-        return px_endpoint_choose(&question);
-    home = px_endpoint_home(version, decision->key);
-    if (home == STRATEGY_NONE || px_endpoint_is_open(version->endpoints[home], true))
+        return px_pick_endpoint(&question);
+    home = px_pick_home(version, decision->key);
+    if (home == STRATEGY_NONE || px_pick_is_open(version->endpoints[home], true))
         return home;
     decision->is_spilled = true;
     px_route_say(context->explain, "scope endpoint: the user's endpoint %s is gone, on_missing %s",
                  version->endpoints[home]->label, sticky->on_missing_fail ? "fail" : "spill");
-    return sticky->on_missing_fail ? STRATEGY_NONE : px_endpoint_choose(&question);
+    return sticky->on_missing_fail ? STRATEGY_NONE : px_pick_endpoint(&question);
 }
 
 static void refuse(struct px_decision *decision)
@@ -201,12 +200,12 @@ uint32_t px_route_endpoint(const struct px_snapshot *snapshot, struct px_route_l
                            uint32_t tried_count)
 {
     const struct px_sticky *sticky;
-    struct px_endpoint_question question = {.loop = loop,
-                                            .has_key = decision->has_endpoint_key,
-                                            .is_keyed = decision->has_endpoint_key,
-                                            .key = decision->endpoint_key,
-                                            .tried = tried,
-                                            .tried_count = tried_count};
+    struct px_pick_question question = {.loop = loop,
+                                        .has_key = decision->has_endpoint_key,
+                                        .is_keyed = decision->has_endpoint_key,
+                                        .key = decision->endpoint_key,
+                                        .tried = tried,
+                                        .tried_count = tried_count};
 
     if (decision->version == STRATEGY_NONE)
         return STRATEGY_NONE;
@@ -214,5 +213,5 @@ uint32_t px_route_endpoint(const struct px_snapshot *snapshot, struct px_route_l
     if (tried_count > 0 && decision->has_key && sticky->scope_endpoint && sticky->on_missing_fail)
         return STRATEGY_NONE;
     question.version = &snapshot->versions[decision->version];
-    return px_endpoint_choose(&question);
+    return px_pick_endpoint(&question);
 }

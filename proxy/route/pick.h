@@ -1,16 +1,16 @@
 /*
- * endpoint: which endpoint of a version.
+ * pick: which endpoint of a version.
  *
  * Not for connections or queues (upstream).
  * Shapes: places in a version's endpoints; STRATEGY_NONE is nobody. Loads are read once per
  * question; another loop may change them meanwhile. Ownership: none. Threads: as route.h.
  */
-#ifndef PX_ROUTE_ENDPOINT_H
-#define PX_ROUTE_ENDPOINT_H
+#ifndef PX_ROUTE_PICK_H
+#define PX_ROUTE_PICK_H
 
 #include "proxy/route/route.h"
 
-struct px_endpoint_question {
+struct px_pick_question {
     const struct px_snapshot_version *version;
     struct px_route_loop *loop;
     bool is_dry; /* explain: round robin doesn't move on */
@@ -21,15 +21,15 @@ struct px_endpoint_question {
     uint32_t tried_count;
 };
 
-uint32_t px_endpoint_choose(const struct px_endpoint_question *question);
+uint32_t px_pick_endpoint(const struct px_pick_question *question);
 
 /* Where the key belongs when every endpoint can answer. STRATEGY_NONE: the version has none. */
-uint32_t px_endpoint_home(const struct px_snapshot_version *version, uint64_t key);
+uint32_t px_pick_home(const struct px_snapshot_version *version, uint64_t key);
 
 /* Can it answer, and is it open to users with a key (also while draining) or to anybody? */
-bool px_endpoint_is_open(const struct px_endpoint *endpoint, bool has_key);
+bool px_pick_is_open(const struct px_endpoint *endpoint, bool has_key);
 
 /* Is any endpoint open? */
-bool px_endpoint_any_open(const struct px_snapshot_version *version, bool has_key);
+bool px_pick_any_open(const struct px_snapshot_version *version, bool has_key);
 
 #endif

@@ -1,8 +1,8 @@
-#include "proxy/route/endpoint.h"
+#include "proxy/route/pick.h"
 
 #include <assert.h>
 
-bool px_endpoint_is_open(const struct px_endpoint *endpoint, bool has_key)
+bool px_pick_is_open(const struct px_endpoint *endpoint, bool has_key)
 {
     uint32_t mode = atomic_load_explicit(&endpoint->mode, memory_order_relaxed);
 
@@ -10,10 +10,10 @@ bool px_endpoint_is_open(const struct px_endpoint *endpoint, bool has_key)
            (mode == STRATEGY_ACTIVE || (has_key && mode == STRATEGY_DRAINING));
 }
 
-bool px_endpoint_any_open(const struct px_snapshot_version *version, bool has_key)
+bool px_pick_any_open(const struct px_snapshot_version *version, bool has_key)
 {
     for (uint32_t i = 0; i < version->endpoint_count; i++) {
-        if (px_endpoint_is_open(version->endpoints[i], has_key))
+        if (px_pick_is_open(version->endpoints[i], has_key))
             return true;
     }
     return false;
@@ -33,7 +33,7 @@ static void describe(const struct px_snapshot_version *version, struct strategy_
     }
 }
 
-uint32_t px_endpoint_home(const struct px_snapshot_version *version, uint64_t key)
+uint32_t px_pick_home(const struct px_snapshot_version *version, uint64_t key)
 {
     struct strategy_endpoint endpoints[PX_ENDPOINTS_MAX];
     const struct strategy_endpoint_question all_open = {
@@ -47,7 +47,7 @@ uint32_t px_endpoint_home(const struct px_snapshot_version *version, uint64_t ke
 }
 
 /* Asks the strategy, which sees all endpoints at once. */
-static uint32_t ask(const struct px_endpoint_question *question, enum strategy_balance balance,
+static uint32_t ask(const struct px_pick_question *question, enum strategy_balance balance,
                     uint64_t n)
 {
     const struct px_snapshot_version *version = question->version;
@@ -67,7 +67,7 @@ static uint32_t ask(const struct px_endpoint_question *question, enum strategy_b
     return strategy_balance_ops(balance)->choose(&put);
 }
 
-uint32_t px_endpoint_choose(const struct px_endpoint_question *question)
+uint32_t px_pick_endpoint(const struct px_pick_question *question)
 {
     const struct px_snapshot_version *version = question->version;
     enum strategy_balance balance = question->is_keyed ? STRATEGY_HASH : version->balance;
@@ -82,7 +82,7 @@ uint32_t px_endpoint_choose(const struct px_endpoint_question *question)
         uint32_t place = (uint32_t)(n % version->endpoint_count);
 
         /* what round_robin answers whatever the others are like: don't look at all 1,000 */
-        if (px_endpoint_is_open(version->endpoints[place], false))
+        if (px_pick_is_open(version->endpoints[place], false))
             return place;
     }
     return ask(question, balance, n);
