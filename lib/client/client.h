@@ -1,0 +1,64 @@
+/*
+ * client: one request to an admin interface over its Unix socket, and the whole answer; blocking.
+ *
+ * Not for traffic (proxy/upstream) and not for event streams.
+ * Shapes: one connection for each call. The answer's body is terminated, at most
+ * TN_CLIENT_BODY_MAX. Units: ms. Errors: those of address.h; of connect (-ENOENT nothing there,
+ * -ECONNREFUSED nobody listens, -EACCES); -ETIMEDOUT; -EPROTO not HTTP; -ECONNRESET closed before
+ * the answer was complete; -EMSGSIZE body too large; -ENOMEM. A status such as 409 is no error: the
+ * answer carries it. Ownership: the caller frees answers; the client owns nothing but numbers and
+ * borrows its texts. Threads: one at a time for each client.
+ */
+#ifndef TN_CLIENT_CLIENT_H
+#define TN_CLIENT_CLIENT_H
+
+#include "lib/base/clock.h"
+#include "lib/base/str.h"
+#include "lib/client/address.h"
+
+#include <jansson.h>
+#include <stdint.h>
+
+#define TN_CLIENT_BODY_MAX (16u * 1024 * 1024)
+#define TN_CLIENT_TIMEOUT_MS 10000
+
+struct tn_client {
+    struct tn_client_place places[TN_CLIENT_PLACES_MAX];
+    size_t place_count;
+    size_t place; /* where the last call ended: what its error is about */
+    uint64_t timeout_ms;
+    const struct tn_clock *clock;
+    const char *protocol_error; /* after -EPROTO: what was wrong, a constant text */
+};
+
+/* option: --admin, environment: $TURNOUT_ADMIN; both may be NULL and must outlive the client. */
+void tn_client_init(struct tn_client *client, const char *option, const char *environment,
+                    const struct tn_clock *clock);
+
+struct tn_client_request {
+    const char *method;
+    const char *target; /* origin-form, already escaped */
+    const char *content_type;
+    struct tn_str body;          /* empty: no body fields unless content_type is set */
+    const uint64_t *if_revision; /* If-Match, or NULL */
+};
+
+struct tn_client_answer {
+    unsigned status;
+    char *body; /* terminated; "" when there was none */
+    size_t body_len;
+};
+
+int tn_client_call(struct tn_client *client, const struct tn_client_request *request,
+                   struct tn_client_answer *ret_answer);
+
+/* Accepts an answer of zeros. */
+void tn_client_answer_deinit(struct tn_client_answer *answer);
+
+/*
+ * What went wrong, as sentences for the person at the keyboard: where it looked, what is there,
+ * what to do. error: what tn_client_call returned. malloc'd; NULL when out of memory.
+ */
+char *tn_client_error_text(const struct tn_client *client, int error);
+
+#endif
