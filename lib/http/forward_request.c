@@ -9,8 +9,10 @@ struct tn_str tn_http_request_id(const struct tn_http_head *head, struct tn_str 
     unsigned count = 0;
 
     for (unsigned i = 0; i < head->field_count; i++) {
-        if (head->fields[i].id == TN_HTTP_FIELD_X_REQUEST_ID && count++ == 0)
-            found = tn_http_view(head, head->fields[i].value);
+        const struct tn_http_field *field = &head->fields[i];
+
+        if (field->id == TN_HTTP_FIELD_X_REQUEST_ID && !field->hop_by_hop && count++ == 0)
+            found = tn_http_view(head, field->value);
     }
     if (count != 1 || found.len == 0 || found.len > REQUEST_ID_MAX)
         return made;
@@ -28,20 +30,13 @@ struct rewrite {
     struct tn_http_output out;
     struct tn_http_run run;
     bool keep_id;
+    bool loop; /* Via names us */
     bool has_host;
     bool has_length;
     bool has_forwarded_for;
     bool has_forwarded_host;
     bool has_forwarded_proto;
 };
-
-static void put_line(struct rewrite *w, struct tn_str name, struct tn_str value)
-{
-    tn_http_put_str(&w->out, name);
-    TN_HTTP_PUT(&w->out, ": ");
-    tn_http_put_str(&w->out, value);
-    TN_HTTP_PUT(&w->out, "\r\n");
-}
 
 static void put_request_line(struct rewrite *w)
 {
@@ -116,6 +111,9 @@ static void put_kept_fields(struct rewrite *w)
     for (unsigned i = 0; i < w->head->field_count; i++) {
         const struct tn_http_field *field = &w->head->fields[i];
 
+        if (field->id == TN_HTTP_FIELD_VIA)
+            w->loop =
+                w->loop || tn_http_via_names(tn_http_view(w->head, field->value), w->how->via_name);
         if (field->hop_by_hop || is_dropped(w, field))
             continue;
         if (field->id == TN_HTTP_FIELD_OTHER || passes(w, field))
@@ -149,51 +147,34 @@ static void put_max_forwards(struct rewrite *w)
     if (w->head->method != TN_HTTP_OPTIONS || !field || field->hop_by_hop)
         return;
     if (tn_str_parse_u64(tn_http_view(w->head, field->value), 1000000, &count)) {
-        put_line(w, TN_STR("Max-Forwards"), tn_http_view(w->head, field->value));
+        tn_http_put_line(&w->out, TN_STR("Max-Forwards: "), tn_http_view(w->head, field->value));
         return;
     }
-    TN_HTTP_PUT(&w->out, "Max-Forwards: ");
-    tn_http_put_number(&w->out, count > 0 ? count - 1 : 0);
-    TN_HTTP_PUT(&w->out, "\r\n");
-}
-
-static void put_upgrade(struct rewrite *w)
-{
-    TN_HTTP_PUT(&w->out, "Connection: upgrade\r\n");
-    for (unsigned i = 0; i < w->head->field_count; i++) {
-        if (w->head->fields[i].id == TN_HTTP_FIELD_UPGRADE)
-            tn_http_put_str(&w->out, tn_http_line(w->head, i));
-    }
+    tn_http_put_number_line(&w->out, TN_STR("Max-Forwards: "), count > 0 ? count - 1 : 0);
 }
 
 static void put_framing(struct rewrite *w)
 {
-    if (w->head->chunked) {
+    if (w->head->chunked)
         TN_HTTP_PUT(&w->out, "Transfer-Encoding: chunked\r\n");
-    } else if (w->head->content_length >= 0 && !w->has_length) {
-        TN_HTTP_PUT(&w->out, "Content-Length: ");
-        tn_http_put_number(&w->out, (uint64_t)w->head->content_length);
-        TN_HTTP_PUT(&w->out, "\r\n");
-    }
+    else if (w->head->content_length >= 0 && !w->has_length)
+        tn_http_put_number_line(&w->out, TN_STR("Content-Length: "),
+                                (uint64_t)w->head->content_length);
 }
 
 static void put_gateway_fields(struct rewrite *w)
 {
     const struct tn_http_forward_request *how = w->how;
 
-    if (w->head->version_minor == 0)
-        TN_HTTP_PUT(&w->out, "Via: 1.0 ");
-    else
-        TN_HTTP_PUT(&w->out, "Via: 1.1 ");
-    tn_http_put_str(&w->out, how->via_name);
-    TN_HTTP_PUT(&w->out, "\r\n");
+    tn_http_put_via(&w->out, w->head->version_minor, how->via_name);
     put_forwarded_for(w);
     if (!w->has_forwarded_host && w->head->authority.len > 0)
-        put_line(w, TN_STR("X-Forwarded-Host"), tn_http_view(w->head, w->head->authority));
+        tn_http_put_line(&w->out, TN_STR("X-Forwarded-Host: "),
+                         tn_http_view(w->head, w->head->authority));
     if (!w->has_forwarded_proto)
         TN_HTTP_PUT(&w->out, "X-Forwarded-Proto: http\r\n");
     if (!w->keep_id && how->request_id.len > 0)
-        put_line(w, TN_STR("X-Request-Id"), how->request_id);
+        tn_http_put_line(&w->out, TN_STR("X-Request-Id: "), how->request_id);
     if (how->mirror)
         TN_HTTP_PUT(&w->out, "Turnout-Shadow: 1\r\n");
 }
@@ -204,20 +185,18 @@ int tn_http_write_request(const struct tn_http_head *head,
     struct rewrite w = {.head = head, .how = how, .out = tn_http_output_of(buffer, size)};
     struct tn_str nothing = {NULL, 0};
 
-    if (tn_http_via_names(head, how->via_name))
-        return -ELOOP;
     w.keep_id = tn_http_request_id(head, nothing).len > 0;
     put_request_line(&w);
     if (head->authority.offset == 0)
-        put_line(&w, TN_STR("Host"), how->default_host);
+        tn_http_put_line(&w.out, TN_STR("Host: "), how->default_host);
     put_kept_fields(&w);
     if (!w.has_host && head->authority.offset != 0)
-        put_line(&w, TN_STR("Host"), tn_http_view(head, head->authority));
+        tn_http_put_line(&w.out, TN_STR("Host: "), tn_http_view(head, head->authority));
     put_gateway_fields(&w);
     put_max_forwards(&w);
     put_framing(&w);
     if (how->upgrade && head->upgrade && !how->mirror)
-        put_upgrade(&w);
+        tn_http_put_upgrade(&w.out, head);
     TN_HTTP_PUT(&w.out, "\r\n");
-    return tn_http_output_end(&w.out);
+    return w.loop ? -ELOOP : tn_http_output_end(&w.out);
 }

@@ -131,33 +131,12 @@ static void put_own_fields(struct rewrite *w)
 {
     const struct tn_http_forward_response *how = w->how;
 
-    if (how->set_cookie.len > 0) {
-        TN_HTTP_PUT(&w->out, "Set-Cookie: ");
-        tn_http_put_str(&w->out, how->set_cookie);
-        TN_HTTP_PUT(&w->out, "\r\n");
-    }
-    if (!w->has_date && w->head->status >= 200 && how->date.len > 0) {
-        TN_HTTP_PUT(&w->out, "Date: ");
-        tn_http_put_str(&w->out, how->date);
-        TN_HTTP_PUT(&w->out, "\r\n");
-    }
-    if (how->via_name.len > 0) {
-        if (w->head->version_minor == 0)
-            TN_HTTP_PUT(&w->out, "Via: 1.0 ");
-        else
-            TN_HTTP_PUT(&w->out, "Via: 1.1 ");
-        tn_http_put_str(&w->out, how->via_name);
-        TN_HTTP_PUT(&w->out, "\r\n");
-    }
-}
-
-static void put_upgrade(struct rewrite *w)
-{
-    TN_HTTP_PUT(&w->out, "Connection: upgrade\r\n");
-    for (unsigned i = 0; i < w->head->field_count; i++) {
-        if (w->head->fields[i].id == TN_HTTP_FIELD_UPGRADE)
-            tn_http_put_str(&w->out, tn_http_line(w->head, i));
-    }
+    if (how->set_cookie.len > 0)
+        tn_http_put_line(&w->out, TN_STR("Set-Cookie: "), how->set_cookie);
+    if (!w->has_date && w->head->status >= 200 && how->date.len > 0)
+        tn_http_put_line(&w->out, TN_STR("Date: "), how->date);
+    if (how->via_name.len > 0)
+        tn_http_put_via(&w->out, w->head->version_minor, how->via_name);
 }
 
 /* Returns whether the connection has to end after this response. */
@@ -171,13 +150,11 @@ static bool put_framing(struct rewrite *w, bool *ret_chunked)
     *ret_chunked = chunked;
     if (head->status < 200)
         return false; /* the final response speaks about the connection */
-    if (chunked) {
+    if (chunked)
         TN_HTTP_PUT(&w->out, "Transfer-Encoding: chunked\r\n");
-    } else if (head->content_length >= 0 && !w->has_length && may_have_length(head)) {
-        TN_HTTP_PUT(&w->out, "Content-Length: ");
-        tn_http_put_number(&w->out, (uint64_t)head->content_length);
-        TN_HTTP_PUT(&w->out, "\r\n");
-    }
+    else if (head->content_length >= 0 && !w->has_length && may_have_length(head))
+        tn_http_put_number_line(&w->out, TN_STR("Content-Length: "),
+                                (uint64_t)head->content_length);
     if (close)
         TN_HTTP_PUT(&w->out, "Connection: close\r\n");
     else if (w->how->client_minor == 0)
@@ -200,7 +177,7 @@ int tn_http_write_response(const struct tn_http_head *head,
         put_private(&w);
     close = put_framing(&w, &chunked);
     if (how->upgrade && head->upgrade && head->status == 101)
-        put_upgrade(&w);
+        tn_http_put_upgrade(&w.out, head);
     TN_HTTP_PUT(&w.out, "\r\n");
     len = tn_http_output_end(&w.out);
     if (len > 0) {

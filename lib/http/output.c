@@ -23,6 +23,22 @@ void tn_http_put_number(struct tn_http_output *out, uint64_t value)
     tn_http_put(out, text + at, sizeof(text) - at);
 }
 
+void tn_http_put_number_line(struct tn_http_output *out, struct tn_str name_colon, uint64_t value)
+{
+    tn_http_put_str(out, name_colon);
+    tn_http_put_number(out, value);
+    TN_HTTP_PUT(out, "\r\n");
+}
+
+void tn_http_put_upgrade(struct tn_http_output *out, const struct tn_http_head *head)
+{
+    TN_HTTP_PUT(out, "Connection: upgrade\r\n");
+    for (unsigned i = 0; i < head->field_count; i++) {
+        if (head->fields[i].id == TN_HTTP_FIELD_UPGRADE)
+            tn_http_put_str(out, tn_http_line(head, i));
+    }
+}
+
 static bool element_names(struct tn_str element, struct tn_str name)
 {
     const char *space;
@@ -47,25 +63,16 @@ static bool element_names(struct tn_str element, struct tn_str name)
 
 /* Commas within comments cut an element in two, of which the second names nobody we look for: a
  * comment is the sender's own, and a sender that wants to be taken for a loop will be. */
-bool tn_http_via_names(const struct tn_http_head *head, struct tn_str name)
+bool tn_http_via_names(struct tn_str value, struct tn_str name)
 {
-    if (name.len == 0)
-        return false;
-    for (unsigned i = 0; i < head->field_count; i++) {
-        struct tn_str rest;
+    while (value.len > 0 && name.len > 0) {
+        const char *comma = memchr(value.ptr, ',', value.len);
+        size_t len = comma ? (size_t)(comma - value.ptr) : value.len;
 
-        if (head->fields[i].id != TN_HTTP_FIELD_VIA)
-            continue;
-        rest = tn_http_view(head, head->fields[i].value);
-        while (rest.len > 0) {
-            const char *comma = memchr(rest.ptr, ',', rest.len);
-            size_t len = comma ? (size_t)(comma - rest.ptr) : rest.len;
-
-            if (element_names((struct tn_str){rest.ptr, len}, name))
-                return true;
-            rest.ptr += len + (comma ? 1 : 0);
-            rest.len -= len + (comma ? 1 : 0);
-        }
+        if (element_names((struct tn_str){value.ptr, len}, name))
+            return true;
+        value.ptr += len + (comma ? 1 : 0);
+        value.len -= len + (comma ? 1 : 0);
     }
     return false;
 }

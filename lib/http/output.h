@@ -52,6 +52,31 @@ static inline int tn_http_output_end(const struct tn_http_output *out)
 /* Decimal digits, no leading zero. */
 void tn_http_put_number(struct tn_http_output *out, uint64_t value);
 
+/* "name: value" with its line end; name comes with the colon and the space. Inline, so that a
+ * literal becomes a few stores. */
+static inline void tn_http_put_line(struct tn_http_output *out, struct tn_str name_colon,
+                                    struct tn_str value)
+{
+    tn_http_put_str(out, name_colon);
+    tn_http_put_str(out, value);
+    TN_HTTP_PUT(out, "\r\n");
+}
+
+void tn_http_put_number_line(struct tn_http_output *out, struct tn_str name_colon, uint64_t value);
+
+/* Our element of Via, for a message that was received in this version. */
+static inline void tn_http_put_via(struct tn_http_output *out, unsigned version_minor,
+                                   struct tn_str name)
+{
+    if (version_minor == 0)
+        tn_http_put_line(out, TN_STR("Via: 1.0 "), name);
+    else
+        tn_http_put_line(out, TN_STR("Via: 1.1 "), name);
+}
+
+/* The Upgrade lines of the head and the Connection line that belongs to them. */
+void tn_http_put_upgrade(struct tn_http_output *out, const struct tn_http_head *head);
+
 /* How many digits that takes. */
 unsigned tn_http_digits(uint64_t value);
 
@@ -94,7 +119,7 @@ static inline bool tn_http_is_canonical_length(const struct tn_http_head *head,
     return field->value.len == tn_http_digits((uint64_t)head->content_length);
 }
 
-/* A list element of Via, "1.1 name (comment)", says our name. */
-bool tn_http_via_names(const struct tn_http_head *head, struct tn_str name);
+/* An element of this Via value, "1.1 name (comment)", says our name. */
+bool tn_http_via_names(struct tn_str value, struct tn_str name);
 
 #endif

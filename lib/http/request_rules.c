@@ -27,20 +27,27 @@ static enum tn_http_error read_request_line(struct tn_http_head *head,
     return TN_HTTP_OK;
 }
 
+#define METHOD(text, literal, id)                                                                  \
+    (memcmp((text).ptr, literal, sizeof(literal) - 1) == 0 ? (id) : TN_HTTP_METHOD_OTHER)
+
 static enum tn_http_method method_of(struct tn_str text)
 {
-    static const struct tn_str names[] = {
-        [TN_HTTP_GET] = {"GET", 3},       [TN_HTTP_HEAD] = {"HEAD", 4},
-        [TN_HTTP_POST] = {"POST", 4},     [TN_HTTP_PUT] = {"PUT", 3},
-        [TN_HTTP_DELETE] = {"DELETE", 6}, [TN_HTTP_OPTIONS] = {"OPTIONS", 7},
-        [TN_HTTP_PATCH] = {"PATCH", 5},
-    };
-
-    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (tn_str_equal(text, names[i]))
-            return (enum tn_http_method)i;
+    switch (text.len) {
+    case 3:
+        return text.ptr[0] == 'G' ? METHOD(text, "GET", TN_HTTP_GET)
+                                  : METHOD(text, "PUT", TN_HTTP_PUT);
+    case 4:
+        return text.ptr[0] == 'P' ? METHOD(text, "POST", TN_HTTP_POST)
+                                  : METHOD(text, "HEAD", TN_HTTP_HEAD);
+    case 5:
+        return METHOD(text, "PATCH", TN_HTTP_PATCH);
+    case 6:
+        return METHOD(text, "DELETE", TN_HTTP_DELETE);
+    case 7:
+        return METHOD(text, "OPTIONS", TN_HTTP_OPTIONS);
+    default:
+        return TN_HTTP_METHOD_OTHER;
     }
-    return TN_HTTP_METHOD_OTHER;
 }
 
 static enum tn_http_error read_method(struct tn_http_head *head)

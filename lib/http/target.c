@@ -9,13 +9,13 @@
  * Refused everywhere: what is not visible ASCII, and " # < >. A backslash passes in a query only:
  * browsers turn it into '/' in paths, and so do some services. Beyond RFC 3986, because browsers
  * send them as they are (WHATWG URL, query percent-encode set): [ ] ^ ` { | } and a lone '%'.
- * Hosts: unreserved, sub-delims without the comma, '%' (checked further).
+ * Hosts: unreserved, sub-delims without the comma; '%' is looked at one by one.
  */
 static const unsigned char allowed[256] = {
     /* clang-format off */
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 7, 0, 0, 7, 7, 7, 7, 7, 7, 7, 7, 3, 7, 7, 3, /*   ! " # $ % & ' ( ) * + , - . / */
+    0, 7, 0, 0, 7, 3, 7, 7, 7, 7, 7, 7, 3, 7, 7, 3, /*   ! " # $ % & ' ( ) * + , - . / */
     7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 3, 7, 0, 7, 0, 2, /* 0 ... 9 : ; < = > ? */
     3, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, /* @ A ... O */
     7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 3, 2, 3, 3, 7, /* P ... Z [ \ ] ^ _ */
@@ -43,18 +43,15 @@ static bool is_hex(char c)
     return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
-/* *DIGIT below 65536; empty is allowed by the grammar. */
-static bool is_port(struct tn_str s)
+/* Below 65536; no digits at all are allowed by the grammar. */
+static bool is_port(struct tn_str digits)
 {
     unsigned value = 0;
 
-    if (s.len > 5)
+    if (digits.len > 5)
         return false;
-    for (size_t i = 0; i < s.len; i++) {
-        if (!is_digit(s.ptr[i]))
-            return false;
-        value = value * 10 + (unsigned)(s.ptr[i] - '0');
-    }
+    for (size_t i = 0; i < digits.len; i++)
+        value = value * 10 + (unsigned)(digits.ptr[i] - '0');
     return value <= 65535;
 }
 
@@ -74,34 +71,40 @@ static bool is_ip_literal(struct tn_str s)
     return colons >= 2 && colons <= 8;
 }
 
-static bool is_reg_name(struct tn_str s)
+/* With "%41" and the like: rare enough for a second look. */
+static bool is_encoded_name(struct tn_str s)
 {
-    if (s.len == 0 || !all_allowed(s, IN_HOST))
-        return false;
     for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] == '%' && !(i + 2 < s.len && is_hex(s.ptr[i + 1]) && is_hex(s.ptr[i + 2])))
+        if (s.ptr[i] == '%') {
+            if (i + 2 >= s.len || !is_hex(s.ptr[i + 1]) || !is_hex(s.ptr[i + 2]))
+                return false;
+        } else if (!(allowed[(unsigned char)s.ptr[i]] & IN_HOST)) {
             return false;
+        }
     }
     return true;
 }
 
+static bool is_reg_name(struct tn_str s)
+{
+    return s.len > 0 && (all_allowed(s, IN_HOST) || is_encoded_name(s));
+}
+
 bool tn_http_is_authority(struct tn_str text)
 {
-    struct tn_str host = text, port = {NULL, 0};
+    size_t at = text.len;
 
     if (text.len == 0 || text.len > TN_HTTP_AUTHORITY_MAX)
         return false;
-    /* a port is at most ":65535" at the end, and a bracket ends what cannot be one */
-    for (size_t i = text.len; i > 0 && text.ptr[i - 1] != ']'; i--) {
-        if (text.ptr[i - 1] == ':') {
-            host.len = i - 1;
-            port = (struct tn_str){text.ptr + i, text.len - i};
-            break;
-        }
+    while (at > 0 && is_digit(text.ptr[at - 1]))
+        at--;
+    if (at > 0 && text.ptr[at - 1] == ':') {
+        /* "[::1" has no port; its colon is refused with the bracket that is missing */
+        if (!is_port((struct tn_str){text.ptr + at, text.len - at}))
+            return false;
+        text.len = at - 1;
     }
-    if (!is_port(port))
-        return false;
-    return text.ptr[0] == '[' ? is_ip_literal(host) : is_reg_name(host);
+    return text.len > 0 && (text.ptr[0] == '[' ? is_ip_literal(text) : is_reg_name(text));
 }
 
 static struct tn_http_slice slice_of(size_t offset, size_t len)

@@ -16,22 +16,6 @@ size_t tn_http_chunk_head(size_t len, char *buffer)
     return count + 2u;
 }
 
-static void put_line(struct tn_http_output *out, struct tn_str name, struct tn_str value)
-{
-    tn_http_put_str(out, name);
-    TN_HTTP_PUT(out, ": ");
-    tn_http_put_str(out, value);
-    TN_HTTP_PUT(out, "\r\n");
-}
-
-static void put_number_line(struct tn_http_output *out, struct tn_str name, uint64_t value)
-{
-    tn_http_put_str(out, name);
-    TN_HTTP_PUT(out, ": ");
-    tn_http_put_number(out, value);
-    TN_HTTP_PUT(out, "\r\n");
-}
-
 /* 1xx and 204 have neither body nor length, 304 has no body (RFC 9110 8.6, 15.4.5). */
 static bool has_length(unsigned status)
 {
@@ -49,13 +33,13 @@ int tn_http_write_answer(const struct tn_http_answer *answer, char *buffer, size
     tn_http_put_str(&out, tn_str_of(tn_http_reason(answer->status)));
     TN_HTTP_PUT(&out, "\r\n");
     if (answer->date.len > 0)
-        put_line(&out, TN_STR("Date"), answer->date);
+        tn_http_put_line(&out, TN_STR("Date: "), answer->date);
     if (with_body && answer->content_type.len > 0)
-        put_line(&out, TN_STR("Content-Type"), answer->content_type);
+        tn_http_put_line(&out, TN_STR("Content-Type: "), answer->content_type);
     if (with_body)
-        put_number_line(&out, TN_STR("Content-Length"), answer->body.len);
+        tn_http_put_number_line(&out, TN_STR("Content-Length: "), answer->body.len);
     if (answer->retry_after_s > 0)
-        put_number_line(&out, TN_STR("Retry-After"), answer->retry_after_s);
+        tn_http_put_number_line(&out, TN_STR("Retry-After: "), answer->retry_after_s);
     tn_http_put_str(&out, answer->extra_fields);
     if (answer->status >= 200 && !answer->keep_alive)
         TN_HTTP_PUT(&out, "Connection: close\r\n");

@@ -1,0 +1,183 @@
+#include "lib/http/head_rules.h"
+#include "lib/http/parser_parts.h"
+
+/* Slices count in 16 bits. */
+#define HEAD_BYTES_MAX 65535u
+#define EMPTY_LINES_MAX 2
+
+/* llhttp gives an element in pieces when the bytes came in pieces; pieces are neighbours. */
+static void extend(struct tn_http_slice *slice, size_t offset, size_t len)
+{
+    if (slice->offset == 0)
+        slice->offset = (uint16_t)offset;
+    slice->len = (uint16_t)(offset + len - slice->offset);
+}
+
+int tn_http_on_url(llhttp_t *llhttp, const char *at, size_t len)
+{
+    struct tn_http_parser *parser = llhttp->data;
+    struct tn_http_head *head = parser->head;
+
+    extend(&head->target, (size_t)(at - head->base), len);
+    if (head->target.offset + head->target.len - (unsigned)parser->lead <=
+        parser->limits->request_line_bytes)
+        return 0;
+    parser->error = TN_HTTP_E_REQUEST_LINE_TOO_LONG;
+    return HPE_USER;
+}
+
+int tn_http_on_header_field(llhttp_t *llhttp, const char *at, size_t len)
+{
+    struct tn_http_parser *parser = llhttp->data;
+    struct tn_http_head *head = parser->head;
+    struct tn_http_field *field;
+    size_t offset;
+
+    if (!head)
+        return 0; /* a trailer: dropped, and counted with the framing */
+    offset = (size_t)(at - head->base);
+    if (head->field_count > 0) {
+        field = &head->fields[head->field_count - 1];
+        if (field->value.offset == 0 && field->name.offset + field->name.len == offset) {
+            extend(&field->name, offset, len);
+            return 0;
+        }
+    }
+    if (head->field_count == TN_HTTP_FIELDS_MAX) {
+        parser->error = TN_HTTP_E_TOO_MANY_FIELDS;
+        return HPE_USER;
+    }
+    field = &head->fields[head->field_count++];
+    field->name = (struct tn_http_slice){(uint16_t)offset, (uint16_t)len};
+    field->value = (struct tn_http_slice){0, 0};
+    return 0;
+}
+
+int tn_http_on_header_value(llhttp_t *llhttp, const char *at, size_t len)
+{
+    struct tn_http_parser *parser = llhttp->data;
+    struct tn_http_head *head = parser->head;
+
+    if (head)
+        extend(&head->fields[head->field_count - 1].value, (size_t)(at - head->base), len);
+    return 0;
+}
+
+/* RFC 9112 2.2: a server ignores empty lines before a request line; we, two of them. */
+static enum tn_http_error skip_empty_lines(struct tn_http_parser *parser, const char *data,
+                                           size_t len)
+{
+    while (parser->lead < len && (data[parser->lead] == '\r' || data[parser->lead] == '\n')) {
+        if (data[parser->lead] != '\r' || parser->lead == EMPTY_LINES_MAX * 2)
+            return TN_HTTP_E_BAD_REQUEST_LINE;
+        if (parser->lead + 1u == len)
+            break; /* half a line end: too early to say */
+        if (data[parser->lead + 1] != '\n')
+            return TN_HTTP_E_BAD_REQUEST_LINE;
+        parser->lead += 2;
+    }
+    parser->seen = parser->lead;
+    return TN_HTTP_OK;
+}
+
+/* Errors of llhttp within a head, told apart by where it stopped, so that the answer does not
+ * depend on how the bytes were cut. */
+static enum tn_http_error request_error(const struct tn_http_parser *parser, llhttp_errno_t why)
+{
+    const struct tn_http_head *head = parser->head;
+    const char *at = llhttp_get_error_pos(&parser->llhttp);
+    const char *start = head->base + parser->lead;
+    const char *protocol = head->base + head->target.offset + head->target.len;
+
+    switch (why) {
+    case HPE_INVALID_METHOD:
+        for (const char *p = start; p <= at; p++) {
+            if ((*p < 'A' || *p > 'Z') && (*p < 'a' || *p > 'z') && *p != '-' &&
+                !(*p == ' ' && p > start))
+                return TN_HTTP_E_BAD_REQUEST_LINE;
+        }
+        return TN_HTTP_E_METHOD_UNKNOWN;
+    case HPE_INVALID_URL:
+        return TN_HTTP_E_BAD_TARGET;
+    case HPE_INVALID_VERSION:
+        if (at - protocol >= 8 && memcmp(protocol, " HTTP/1.", 8) == 0 &&
+            (protocol[8] == '0' || protocol[8] == '1'))
+            return TN_HTTP_E_BAD_REQUEST_LINE;
+        return TN_HTTP_E_BAD_VERSION;
+    case HPE_PAUSED_H2_UPGRADE:
+        return TN_HTTP_E_BAD_VERSION;
+    default:
+        return TN_HTTP_E_BAD_REQUEST_LINE;
+    }
+}
+
+static enum tn_http_error head_error(const struct tn_http_parser *parser, llhttp_errno_t why)
+{
+    switch (why) {
+    case HPE_USER:
+        return (enum tn_http_error)parser->error;
+    case HPE_INVALID_CONTENT_LENGTH:
+    case HPE_UNEXPECTED_CONTENT_LENGTH:
+        return TN_HTTP_E_BAD_CONTENT_LENGTH;
+    case HPE_INVALID_TRANSFER_ENCODING:
+        return TN_HTTP_E_BAD_TRANSFER_ENCODING;
+    default:
+        if (parser->head->field_count > 0 || why == HPE_INVALID_HEADER_TOKEN)
+            return TN_HTTP_E_BAD_FIELD;
+        return parser->response ? TN_HTTP_E_BAD_STATUS_LINE : request_error(parser, why);
+    }
+}
+
+/* The head is not complete: may it go on? */
+static enum tn_http_error check_growth(const struct tn_http_parser *parser, uint32_t cap)
+{
+    const struct tn_http_head *head = parser->head;
+
+    /* llhttp took a line without a version for HTTP/0.9, whose requests have no end to wait for */
+    if (!parser->response && parser->llhttp.http_major == 0 && parser->llhttp.http_minor == 9)
+        return TN_HTTP_E_BAD_VERSION;
+    if (parser->seen >= cap)
+        return TN_HTTP_E_HEAD_TOO_LARGE;
+    if (head->field_count > 0 &&
+        parser->seen - head->fields[0].name.offset > parser->limits->head_bytes)
+        return TN_HTTP_E_HEAD_TOO_LARGE;
+    return TN_HTTP_OK;
+}
+
+enum tn_http_error tn_http_step_head(struct tn_http_parser *parser, const char *data, size_t len)
+{
+    struct tn_http_head *head = parser->head;
+    const struct tn_http_limits *limits = parser->limits;
+    enum tn_http_error error = TN_HTTP_OK;
+    llhttp_errno_t why;
+    uint64_t sum;
+    uint32_t cap;
+
+    if (!parser->response && parser->seen == parser->lead)
+        error = skip_empty_lines(parser, data, len);
+    if (error || len <= parser->seen ||
+        (parser->seen == parser->lead && data[parser->lead] == '\r'))
+        return error;
+    sum = (uint64_t)parser->lead + limits->request_line_bytes + limits->head_bytes;
+    cap = sum < HEAD_BYTES_MAX ? (uint32_t)sum : HEAD_BYTES_MAX;
+    if (len > cap)
+        len = cap;
+    head->base = data;
+    why = llhttp_execute(&parser->llhttp, data + parser->seen, len - parser->seen);
+    if (why == HPE_OK) {
+        parser->seen = (uint32_t)len;
+        return check_growth(parser, cap);
+    }
+    if (why != HPE_PAUSED)
+        return head_error(parser, why);
+    head->len = (uint32_t)(llhttp_get_error_pos(&parser->llhttp) - data);
+    if (parser->response)
+        error = tn_http_check_response(head, limits, parser->head_request);
+    else
+        error = tn_http_check_request(head, limits);
+    if (error)
+        return error;
+    parser->step->events = TN_HTTP_STEP_HEAD;
+    parser->step->used = head->len;
+    return TN_HTTP_OK;
+}
