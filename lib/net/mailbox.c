@@ -27,18 +27,25 @@ int tn_mailbox_open(struct tn_mailbox *mailbox, struct tn_loop *loop)
     mailbox->first = NULL;
     mailbox->last = &mailbox->first;
     mailbox->on_closed = NULL;
+    mailbox->is_closed = false;
     pthread_mutex_init(&mailbox->lock, NULL);
     return uv_async_init(&loop->uv, &mailbox->async, on_async);
 }
 
-void tn_mailbox_post(struct tn_mailbox *mailbox, struct tn_mail *mail)
+bool tn_mailbox_post(struct tn_mailbox *mailbox, struct tn_mail *mail)
 {
+    bool is_taken;
+
     mail->next = NULL;
     pthread_mutex_lock(&mailbox->lock);
-    *mailbox->last = mail;
-    mailbox->last = &mail->next;
+    is_taken = !mailbox->is_closed;
+    if (is_taken) {
+        *mailbox->last = mail;
+        mailbox->last = &mail->next;
+        uv_async_send(&mailbox->async); /* under the lock: the handle may not be closed meanwhile */
+    }
     pthread_mutex_unlock(&mailbox->lock);
-    uv_async_send(&mailbox->async);
+    return is_taken;
 }
 
 static void on_uv_close(uv_handle_t *handle)
@@ -46,7 +53,6 @@ static void on_uv_close(uv_handle_t *handle)
     struct tn_mailbox *mailbox =
         TN_CONTAINER_OF((uv_async_t *)(void *)handle, struct tn_mailbox, async);
 
-    pthread_mutex_destroy(&mailbox->lock);
     if (mailbox->on_closed)
         mailbox->on_closed(mailbox);
 }
@@ -54,6 +60,9 @@ static void on_uv_close(uv_handle_t *handle)
 void tn_mailbox_close(struct tn_mailbox *mailbox, void (*on_closed)(struct tn_mailbox *mailbox))
 {
     /* What was posted before still runs: a poster that waits for an answer must get it. */
+    pthread_mutex_lock(&mailbox->lock);
+    mailbox->is_closed = true;
+    pthread_mutex_unlock(&mailbox->lock);
     run_all(mailbox);
     mailbox->on_closed = on_closed;
     uv_close((uv_handle_t *)&mailbox->async, on_uv_close);

@@ -25,11 +25,12 @@ struct tn_mailbox {
     pthread_mutex_t lock; /* held for a few instructions, never on the request path */
     struct tn_mail *first;
     struct tn_mail **last;
+    bool is_closed;
     void (*on_closed)(struct tn_mailbox *mailbox);
 };
 
 int tn_mailbox_open(struct tn_mailbox *mailbox, struct tn_loop *loop);
-void tn_mailbox_post(struct tn_mailbox *mailbox, struct tn_mail *mail);
+bool tn_mailbox_post(struct tn_mailbox *mailbox, struct tn_mail *mail);
 void tn_mailbox_close(struct tn_mailbox *mailbox, void (*on_closed)(struct tn_mailbox *mailbox));
 
 #endif

@@ -23,7 +23,9 @@
 struct px_endpoint {
     struct px_address address;
     char label[96];        /* "blue/0" : metrics, log */
-    uint32_t slot;         /* 0 to PX_ENDPOINTS_MAX-1: place in every loop's pool table */
+    uint32_t slot;         /* 0 to PX_ENDPOINTS_MAX-1: place in every loop's pool table; free again
+                              after the last reference */
+    uint64_t id;           /* never used twice: tells a slot's endpoints apart */
     uint32_t index;        /* ordinal within the version */
     _Atomic bool up;       /* health's word; false until the first probe answered */
     _Atomic bool probed;   /* the first result is in */
@@ -37,7 +39,7 @@ struct px_snapshot_version {
     const char *build;
     uint64_t id;   /* hash of the name */
     uint32_t stat; /* number for counters: the same name keeps it for the life of the process */
-    uint32_t mode; /* enum strategy_mode */
+    uint32_t mode; /* enum strategy_mode: previous's; set anew between build and publishing */
     enum strategy_balance balance;
     uint32_t max_requests;
     struct px_health_config health;
@@ -64,7 +66,8 @@ struct px_snapshot_rule {
     uint32_t stat; /* number for counters: the same name keeps it */
     uint64_t seed; /* hash of sticky.seed or the rule's name */
     uint32_t version_count;
-    uint32_t versions[PX_VERSIONS_MAX]; /* version numbers, in the order of weights */
+    uint32_t versions[PX_VERSIONS_MAX]; /* version numbers, in the order of weights; then stable,
+                                           with weight 0, if weights leave it out */
     uint32_t weights[PX_VERSIONS_MAX];
     uint64_t ids[PX_VERSIONS_MAX];
     uint32_t stable; /* place in versions[], or STRATEGY_NONE */
@@ -72,7 +75,7 @@ struct px_snapshot_rule {
     struct px_deal *deal;
     struct px_snapshot_mirror mirrors[PX_MIRRORS_MAX];
     uint32_t mirror_count;
-    const void *cookie_keys; /* struct px_cookie_keys of route/cookie.h, or NULL: not signed */
+    const struct px_cookie_keys *cookie_keys; /* of route/cookie.h, or NULL: not signed */
 };
 
 struct px_snapshot {
@@ -84,9 +87,10 @@ struct px_snapshot {
     const struct px_limits *limits;
     const struct px_prefix *trusted;
     uint32_t trusted_count;
+    uint32_t loops; /* control thread: data loops that have not given it back */
 
     /* private: what the snapshot keeps alive */
-    struct px_config *config; /* owned together with other snapshots: see px_snapshot_free */
+    struct px_config *config; /* shared with other snapshots */
     struct px_rule **owned_rules;
 };
 
@@ -94,28 +98,52 @@ struct px_snapshot {
  * process. */
 struct px_registry;
 
-int px_registry_new(struct px_registry **ret_registry);
-void px_registry_free(struct px_registry *registry); /* after the last snapshot */
+/* route/cookie.h's: px_cookie_keys_load, px_cookie_keys_free. NULL: a key file refuses the build.
+ */
+struct px_registry_ops {
+    int (*load_keys)(const char *path, char **ret_why, struct px_cookie_keys **ret_keys);
+    void (*free_keys)(struct px_cookie_keys *keys);
+};
 
-/* Endpoints that some snapshot names, for the prober and for metrics. */
+int px_registry_new(const struct px_registry_ops *ops, struct px_registry **ret_registry);
+void px_registry_free(struct px_registry *registry); /* after the last snapshot; NULL is fine */
+
+/* Endpoints that some snapshot names, for the prober. i counts to px_registry_endpoint_count. */
 uint32_t px_registry_endpoint_count(const struct px_registry *registry);
 struct px_endpoint *px_registry_endpoint(const struct px_registry *registry, uint32_t i);
 
-/* Names behind counter numbers, for metrics. NULL past the end. */
+/*
+ * Names behind counter numbers, for metrics. NULL past the end. A number is never given to another
+ * name, or a counter would lie; so at most PX_RULES_MAX rule names and PX_VERSIONS_MAX version
+ * names can be used in the life of a process, and one more is refused (-E2BIG).
+ */
 const char *px_registry_rule_name(const struct px_registry *registry, uint32_t stat);
 const char *px_registry_version_name(const struct px_registry *registry, uint32_t stat);
 
-/*
- * Takes a reference of config of its own (px_config_ref) and takes over the rules array with its
- * rules, on success only. previous (may be NULL) gives unchanged deals on. -ENOMEM, -E2BIG (more
- * endpoints, versions or rules than fit), or the errno of reading a key file (ret_why, malloc'd,
- * says which).
- */
-int px_snapshot_build(struct px_registry *registry, struct px_config *config,
-                      struct px_rule **rules, uint32_t rule_count, uint64_t revision,
-                      const struct px_snapshot *previous, char **ret_why,
-                      struct px_snapshot **ret_snapshot);
+struct px_snapshot_plan {
+    struct px_config *config;
+    struct px_rule **rules; /* config->rules: shared with it; any other array is taken over */
+    uint32_t rule_count;
+    uint64_t revision;
+    const struct px_snapshot *previous; /* gives on deals, modes; NULL: none */
+};
 
+/*
+ * Takes a reference of plan's config (px_config_ref) and takes over the rules array with its
+ * rules, on success only. -ENOMEM, -E2BIG (more endpoints, rules or versions than fit), or the
+ * errno of reading a key file; ret_why (malloc'd, NULL when out of memory) then says which and why.
+ * A deal is kept when rule name, seed and weights are previous's; endpoints when version, ordinal
+ * and address are, and one that only changed its ordinal keeps health and mode. Key files are read
+ * once for each config (a reload reads them again): no abort waits for a disk.
+ */
+int px_snapshot_build(struct px_registry *registry, const struct px_snapshot_plan *plan,
+                      char **ret_why, struct px_snapshot **ret_snapshot);
+
+/* After every loop has given it back. NULL is fine. */
 void px_snapshot_free(struct px_registry *registry, struct px_snapshot *snapshot);
+
+/* Numbers in snapshot->versions and snapshot->rules, or STRATEGY_NONE. */
+uint32_t px_snapshot_find_version(const struct px_snapshot *snapshot, const char *name);
+uint32_t px_snapshot_find_rule(const struct px_snapshot *snapshot, const char *name);
 
 #endif

@@ -54,6 +54,9 @@ int px_mirrors_new(const struct px_mirrors_options *options, struct px_mirrors *
 void px_mirrors_stop(struct px_mirrors *mirrors);
 void px_mirrors_free(struct px_mirrors *mirrors);
 
+/* As px_pool_drop_idle(): the endpoint leaves the configuration. */
+void px_mirrors_drop_idle(struct px_mirrors *mirrors, const struct px_endpoint *endpoint);
+
 struct px_mirror_begin {
     const struct tn_http_head *head; /* as received */
     const struct tn_http_forward_request

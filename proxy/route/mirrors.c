@@ -1,4 +1,5 @@
 #include "proxy/route/context.h"
+#include "proxy/route/pick.h"
 
 /* "turnout-shadow", also spelled with '_': this request is a copy already. */
 static bool is_shadow(const struct tn_http_head *head)
@@ -77,4 +78,17 @@ uint32_t px_route_mirrors(const struct px_route_context *context,
                          mirror->mirror->sample_key && decision->has_key ? "key" : "request");
     }
     return mirrors;
+}
+
+uint32_t px_route_mirror_endpoint(const struct px_snapshot *snapshot, struct px_route_loop *loop,
+                                  const struct px_decision *decision, uint32_t i)
+{
+    const struct px_snapshot_rule *rule = &snapshot->rules[decision->rule];
+    struct px_pick_question question = {.version = &snapshot->versions[rule->mirrors[i].to],
+                                        .loop = loop,
+                                        .has_key = decision->has_endpoint_key,
+                                        .is_keyed = decision->has_endpoint_key,
+                                        .key = decision->endpoint_key};
+
+    return px_pick_endpoint(&question);
 }

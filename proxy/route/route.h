@@ -81,4 +81,11 @@ uint32_t px_route_endpoint(const struct px_snapshot *snapshot, struct px_route_l
                            const struct px_decision *decision, const uint32_t *tried,
                            uint32_t tried_count);
 
+/*
+ * The endpoint that the copy for rule->mirrors[i] goes to: place in that version's endpoints, or
+ * STRATEGY_NONE. A user bound to an ordinal meets the same ordinal in the shadow.
+ */
+uint32_t px_route_mirror_endpoint(const struct px_snapshot *snapshot, struct px_route_loop *loop,
+                                  const struct px_decision *decision, uint32_t i);
+
 #endif

@@ -1,0 +1,187 @@
+#include "proxy/session/exchange.h"
+#include "proxy/session/retry.h"
+
+#include <assert.h>
+#include <errno.h>
+
+static void on_ready(struct px_upstream *upstream, int error);
+static void on_drained(struct px_upstream *upstream);
+
+static const struct px_upstream_ops upstream_ops = {
+    .on_ready = on_ready,
+    .on_read = px_response_read,
+    .on_eof = px_response_eof,
+    .on_broken = px_response_broken,
+    .on_drained = on_drained,
+};
+
+static const struct px_snapshot_version *version_of(const struct px_exchange *exchange)
+{
+    return &exchange->rules->snapshot->versions[exchange->decision.version];
+}
+
+/* The connection is there: what was held back may go. */
+static void use_upstream(struct px_exchange *exchange)
+{
+    struct px_upstream *upstream = exchange->upstream;
+
+    exchange->is_blocked = false;
+    exchange->is_head_unsent = true;
+    exchange->has_answer_bytes = false;
+    tn_http_parser_start(&upstream->parser, &exchange->response,
+                         exchange->request.method == TN_HTTP_HEAD);
+}
+
+/* The pool bounds the wait for a connection; only the rule's total goes on. */
+static void block_until_ready(struct px_exchange *exchange)
+{
+    exchange->is_blocked = true;
+    px_exchange_set_deadline(exchange, TN_DEADLINE_NEVER);
+}
+
+static bool has_request_room(const struct px_exchange *exchange, const struct px_endpoint *endpoint)
+{
+    return atomic_load_explicit(&endpoint->in_flight, memory_order_relaxed) <
+           version_of(exchange)->max_requests;
+}
+
+void px_exchange_connect(struct px_exchange *exchange)
+{
+    struct px_session *session = exchange->client->session;
+    const struct px_snapshot_version *version = version_of(exchange);
+    struct px_endpoint *endpoint;
+    int error;
+
+    if (exchange->decision.endpoint == STRATEGY_NONE) {
+        px_exchange_fail(exchange, PX_FAILURE_NO_VERSION);
+        return;
+    }
+    endpoint = version->endpoints[exchange->decision.endpoint];
+    if (!has_request_room(exchange, endpoint)) {
+        px_exchange_fail(exchange, PX_FAILURE_OVERLOADED);
+        return;
+    }
+    assert(exchange->tries < PX_TRIES_MAX);
+    exchange->tried[exchange->tries++] = exchange->decision.endpoint;
+    error =
+        px_pool_lease(session->pool, endpoint, exchange->rule->rule->timeouts.connect_ms,
+                      exchange->has_retried_reused, &upstream_ops, exchange, &exchange->upstream);
+    if (error) {
+        exchange->upstream = NULL;
+        if (!px_exchange_retry(exchange))
+            px_exchange_fail(exchange,
+                             error == -EMFILE ? PX_FAILURE_OVERLOADED : PX_FAILURE_CONNECT);
+        return;
+    }
+    if (exchange->upstream->is_connected)
+        use_upstream(exchange);
+    else
+        block_until_ready(exchange);
+}
+
+void px_exchange_release(struct px_exchange *exchange, bool healthy)
+{
+    struct px_upstream *upstream = exchange->upstream;
+
+    exchange->upstream = NULL;
+    px_upstream_release(upstream, healthy);
+}
+
+/*
+ * The connection of this try is gone (exchange->upstream is NULL). True: another one is under way,
+ * or the exchange has ended; the caller does nothing more.
+ */
+static bool try_again(struct px_exchange *exchange, const struct px_retry_question *question)
+{
+    struct px_client *client = exchange->client;
+    struct px_session *session = client->session;
+    enum px_retry reason = px_retry_decide(question);
+    uint32_t next;
+
+    if (reason == PX_RETRY_COUNT || exchange->total_deadline_ms <= tn_loop_now_ms(session->loop))
+        return false;
+    if (reason == PX_RETRY_REUSED) {
+        /* The endpoint is not to blame for an idle connection that it closed: the same one, afresh.
+         */
+        exchange->has_retried_reused = true;
+    } else {
+        next = px_route_endpoint(exchange->rules->snapshot, &session->route, &exchange->decision,
+                                 exchange->tried, exchange->tries);
+        if (next == STRATEGY_NONE)
+            return false;
+        exchange->decision.endpoint = next;
+    }
+    session->stats->retries[reason]++;
+    px_exchange_connect(exchange);
+    if (client->exchange == exchange && !exchange->is_blocked)
+        px_request_flush(exchange);
+    return true;
+}
+
+static struct px_retry_question question_of(const struct px_exchange *exchange,
+                                            const struct px_upstream *upstream)
+{
+    uint32_t endpoints = version_of(exchange)->endpoint_count;
+
+    return (struct px_retry_question){
+        .is_connected = upstream && upstream->is_connected,
+        .is_reused = upstream && upstream->is_reused,
+        .has_answer_bytes = exchange->has_answer_bytes,
+        .is_idempotent = tn_http_is_idempotent(&exchange->request),
+        .has_body = tn_http_has_body(&exchange->request),
+        .tries = exchange->tries,
+        .tries_max = endpoints + 1 < PX_TRIES_MAX ? endpoints + 1 : PX_TRIES_MAX,
+        .has_retried_reused = exchange->has_retried_reused,
+    };
+}
+
+bool px_exchange_retry(struct px_exchange *exchange)
+{
+    struct px_retry_question question = question_of(exchange, exchange->upstream);
+
+    if (exchange->response_state != PX_RESPONSE_WAITING || exchange->is_tunnel)
+        return false;
+    if (exchange->upstream)
+        px_exchange_release(exchange, false);
+    return try_again(exchange, &question);
+}
+
+static void on_ready(struct px_upstream *upstream, int error)
+{
+    struct px_exchange *exchange = upstream->user;
+    struct px_client *client = exchange->client;
+
+    if (error) {
+        struct px_retry_question question = question_of(exchange, upstream);
+
+        exchange->upstream = NULL; /* the lease has ended already */
+        if (!try_again(exchange, &question))
+            px_exchange_fail(exchange,
+                             error == -ETIMEDOUT ? PX_FAILURE_CONNECT_TIMEOUT : PX_FAILURE_CONNECT);
+        return;
+    }
+    use_upstream(exchange);
+    if (exchange->request_state == PX_REQUEST_DONE) {
+        px_request_wait(exchange);
+        px_request_flush(exchange);
+    } else {
+        px_request_read_body(exchange);
+        px_client_continue(client);
+    }
+}
+
+/* The upstream took what was queued: more of the request body may be read. */
+static void on_drained(struct px_upstream *upstream)
+{
+    struct px_exchange *exchange = upstream->user;
+
+    if (exchange->is_tunnel) {
+        tn_stream_resume(&exchange->client->stream);
+        return;
+    }
+    if (!exchange->is_blocked)
+        return;
+    exchange->is_blocked = false;
+    px_request_read_body(exchange);
+    px_client_continue(exchange->client);
+}

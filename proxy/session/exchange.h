@@ -1,0 +1,156 @@
+/*
+ * exchange: one request and its answer, and the client connection that it belongs to: shared by the
+ * files of session/.
+ *
+ * Not for other rooms. State of an exchange, by side:
+ *
+ *   request:   HEAD ──▶ BODY ──▶ DONE              bytes of the client
+ *   response:  WAITING ──▶ BODY ──▶ DONE           bytes of the upstream
+ *
+ *   upstream NULL: no connection yet, or not any more. is_blocked: no request bytes are parsed
+ * before the upstream can take them. The exchange ends when the response is DONE, or at its first
+ * failure; what the client has not sent by then is never read as a request: the connection is
+ * closed. Ownership: a client frees itself when its stream is closed; the exchange belongs to its
+ * client, one at a time.
+ */
+#ifndef PX_SESSION_EXCHANGE_H
+#define PX_SESSION_EXCHANGE_H
+
+#include "lib/http/writer.h"
+#include "proxy/session/failure.h"
+#include "proxy/session/session.h"
+
+#include <netinet/in.h>
+
+#define PX_HEAD_INLINE_BYTES 2048
+#define PX_REQUEST_ID_BYTES 128
+#define PX_ADDRESS_BYTES INET6_ADDRSTRLEN
+
+enum px_request_state { PX_REQUEST_HEAD, PX_REQUEST_BODY, PX_REQUEST_DONE };
+enum px_response_state { PX_RESPONSE_WAITING, PX_RESPONSE_BODY, PX_RESPONSE_DONE };
+
+struct px_exchange;
+
+struct px_client {
+    struct tn_stream stream;
+    struct tn_http_parser parser;
+    struct px_session *session;
+    struct px_exchange *exchange; /* NULL: idle */
+    struct tn_deadline deadline;  /* of whatever the client or its exchange waits for */
+    struct tn_list node;
+    char *pending; /* received, not parsed: part of a head, or what waits for its turn */
+    uint32_t pending_len;
+    uint32_t pending_size;
+    struct in6_addr address; /* IPv4 as mapped */
+    bool is_feeding;         /* parsing is under way further up the stack */
+    bool is_lingering;
+    bool is_tunnel;
+    bool is_half_closed; /* the client sends no more */
+    bool is_trusted;     /* its address is in trusted_proxies (of the last snapshot asked) */
+};
+
+struct px_exchange {
+    struct px_client *client;
+    struct px_upstream *upstream;
+    struct px_snapshot_use *rules; /* NULL until the head is complete */
+    const struct px_snapshot_rule *rule;
+    struct tn_list spare_node;
+    enum px_request_state request_state;
+    enum px_response_state response_state;
+    bool is_blocked;
+    bool is_head_unsent;      /* the forwarded head waits for body bytes or a flush */
+    bool is_response_chunked; /* how we frame the body for the client */
+    bool is_until_close;      /* the body ends with the client's connection */
+    bool is_keep_alive;       /* with the client, once the answer is out */
+    bool has_answer_bytes;    /* anything received on this upstream connection */
+    bool has_retried_reused;
+    bool is_tunnel;
+    bool is_client_1_0;
+    uint8_t interim_count;
+
+    uint64_t started_ns;
+    uint64_t upstream_started_ns; /* request sent */
+    uint64_t upstream_first_ns;   /* first byte of the answer */
+    uint64_t total_deadline_ms;   /* TN_DEADLINE_NEVER: off */
+    uint64_t window_started_ms;   /* since when the floor of the body's speed is measured */
+    uint64_t window_bytes;        /* body_bytes_in at that moment */
+    uint64_t body_bytes_in;
+    uint64_t body_bytes_out;
+    uint32_t tries;
+    uint32_t tried[PX_TRIES_MAX];
+    unsigned status; /* sent to the client */
+    enum px_failure failure;
+    struct px_decision decision;
+    struct px_mirror_copy *mirrors[PX_MIRRORS_MAX];
+
+    char *forward; /* the head as forwarded; kept for a retry and for the log */
+    uint32_t forward_len;
+    uint32_t target_offset, target_len, method_len; /* within forward */
+    char request_id[PX_REQUEST_ID_BYTES];
+    uint8_t request_id_len;
+    char client_text[PX_ADDRESS_BYTES];
+    uint8_t client_text_len;
+
+    char *partial; /* part of the upstream's head, when it came in pieces */
+    uint32_t partial_len;
+
+    struct tn_http_head
+        request; /* slices are valid only while the head is handled; the flags stay */
+    struct tn_http_head response;
+    char forward_inline[PX_HEAD_INLINE_BYTES];
+};
+
+/* client.c */
+void px_client_continue(struct px_client *client); /* parses what is pending, if it is its turn */
+void px_client_close(struct px_client *client);
+void px_client_linger(struct px_client *client);
+void px_client_set_deadline(struct px_client *client, uint64_t after_ms);
+
+/* exchange.c */
+struct px_exchange *px_exchange_new(struct px_client *client);
+void px_exchange_fail(struct px_exchange *exchange, enum px_failure failure);
+void px_exchange_refuse(struct px_exchange *exchange, enum tn_http_error error);
+void px_exchange_finish(
+    struct px_exchange *exchange); /* the answer is out: log, count, next request */
+void px_exchange_abandon(struct px_exchange *exchange,
+                         enum px_failure failure); /* nobody to answer to */
+void px_exchange_set_deadline(struct px_exchange *exchange,
+                              uint64_t after_ms); /* total is heeded */
+void px_exchange_on_deadline(struct px_exchange *exchange);
+struct tn_str px_session_date(struct px_session *session);
+
+/* request.c */
+void px_request_head(struct px_exchange *exchange);
+void px_request_body(struct px_exchange *exchange, const struct tn_http_step *step);
+void px_request_flush(struct px_exchange *exchange);
+void px_request_wait(
+    struct px_exchange *exchange); /* sets the deadline for the upstream's first byte */
+void px_request_read_body(struct px_exchange *exchange); /* starts to measure the body's speed */
+void px_request_abort_mirrors(struct px_exchange *exchange);
+
+/* connect.c */
+void px_exchange_connect(struct px_exchange *exchange);
+bool px_exchange_retry(struct px_exchange *exchange); /* after a failure of the upstream */
+void px_exchange_release(struct px_exchange *exchange, bool healthy);
+
+/* response.c */
+void px_response_read(struct px_upstream *upstream, char *data, size_t len);
+void px_response_eof(struct px_upstream *upstream);
+void px_response_broken(struct px_upstream *upstream, int error);
+
+/* answer.c */
+void px_answer_error(struct px_exchange *exchange, unsigned status, const char *why);
+
+/* tunnel.c */
+void px_tunnel_start(struct px_exchange *exchange);
+void px_tunnel_client_read(struct px_exchange *exchange, const char *data, size_t len);
+void px_tunnel_upstream_read(struct px_exchange *exchange, const char *data, size_t len);
+void px_tunnel_client_eof(struct px_exchange *exchange);
+void px_tunnel_upstream_eof(struct px_exchange *exchange);
+
+/* peer.c */
+/* Who the client is after trusted_proxies: the peer, or the nearest address in X-Forwarded-For that
+ * is not ours. */
+void px_peer_resolve(struct px_exchange *exchange, struct sockaddr_storage *ret_address);
+
+#endif

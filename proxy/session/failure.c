@@ -1,0 +1,33 @@
+#include "proxy/session/failure.h"
+
+#include <assert.h>
+
+struct row {
+    unsigned status;
+    const char *word;
+    const char *text;
+};
+
+static const struct row rows[PX_FAILURE_COUNT] = {
+#define PX_FAILURE_ROW(name, status, word, text) {(status), (word), (text)},
+    PX_FAILURE_MAP(PX_FAILURE_ROW)
+#undef PX_FAILURE_ROW
+};
+
+unsigned px_failure_status(enum px_failure failure)
+{
+    assert(failure < PX_FAILURE_COUNT);
+    return rows[failure].status;
+}
+
+const char *px_failure_word(enum px_failure failure)
+{
+    assert(failure < PX_FAILURE_COUNT);
+    return rows[failure].word;
+}
+
+const char *px_failure_text(enum px_failure failure)
+{
+    assert(failure < PX_FAILURE_COUNT);
+    return rows[failure].text;
+}

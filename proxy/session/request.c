@@ -1,0 +1,284 @@
+#include "proxy/session/exchange.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct tn_clock *const wall = &tn_clock_system;
+
+static void write_hex(char *out, uint64_t value)
+{
+    for (int i = 15; i >= 0; i--) {
+        out[i] = "0123456789abcdef"[value & 15];
+        value >>= 4;
+    }
+}
+
+static void name_request(struct px_exchange *exchange)
+{
+    struct px_session *session = exchange->client->session;
+    char made[32];
+    struct tn_str id;
+
+    write_hex(made, session->id_prefix);
+    write_hex(made + 16, session->id_counter++);
+    id = tn_http_request_id(&exchange->request, (struct tn_str){made, sizeof(made)});
+    exchange->request_id_len =
+        (uint8_t)(id.len < PX_REQUEST_ID_BYTES ? id.len : PX_REQUEST_ID_BYTES);
+    memcpy(exchange->request_id, id.ptr, exchange->request_id_len);
+}
+
+static void decide(struct px_exchange *exchange)
+{
+    struct px_session *session = exchange->client->session;
+    const struct px_snapshot *snapshot;
+    struct sockaddr_storage address;
+    struct px_route_request request = {.head = &exchange->request};
+    const struct tn_http_field *proto;
+    struct px_stats_cell *cell;
+
+    exchange->rules = px_snapshot_use_take(session->rules);
+    snapshot = exchange->rules->snapshot;
+    px_peer_resolve(exchange, &address);
+    request.client = (const struct sockaddr *)&address;
+    request.wall_s = wall->wall_ns(wall->context) / 1000000000;
+    proto = exchange->client->is_trusted
+                ? tn_http_find(&exchange->request, TN_HTTP_FIELD_X_FORWARDED_PROTO)
+                : NULL;
+    request.https = proto && tn_str_equal_nocase(tn_http_view(&exchange->request, proto->value),
+                                                 TN_STR("https"));
+    px_route_decide(snapshot, &session->route, &request, NULL, &exchange->decision);
+    exchange->rule = &snapshot->rules[exchange->decision.rule];
+    cell = session->stats->cells[exchange->rule->stat]
+                                [exchange->decision.version == STRATEGY_NONE
+                                     ? PX_STATS_NOBODY
+                                     : snapshot->versions[exchange->decision.version].stat];
+    cell->in_flight++;
+    cell->decisions[exchange->decision.reason]++;
+    if (exchange->decision.reason == STRATEGY_REASON_FAILOVER) {
+        uint32_t wanted = snapshot->versions[exchange->decision.wanted].stat;
+
+        session->stats->cells[exchange->rule->stat][wanted]->failed_over++;
+    }
+}
+
+/* Writes the head that goes on into the exchange's own buffer: a retry and the log need it later.
+ */
+static int write_forward(struct px_exchange *exchange, const struct tn_http_forward_request *how)
+{
+    const struct tn_http_head *head = &exchange->request;
+    size_t size = (size_t)head->len + TN_HTTP_FORWARD_EXTRA;
+    int len;
+
+    exchange->forward = exchange->forward_inline;
+    if (size > sizeof(exchange->forward_inline)) {
+        exchange->forward = malloc(size);
+        if (!exchange->forward) {
+            exchange->forward = exchange->forward_inline;
+            return -ENOMEM;
+        }
+    } else {
+        size = sizeof(exchange->forward_inline);
+    }
+    len = tn_http_write_request(head, how, exchange->forward, size);
+    if (len < 0)
+        return len;
+    exchange->forward_len = (uint32_t)len;
+    exchange->method_len = head->method_text.len;
+    exchange->target_offset = exchange->method_len + 1u;
+    exchange->target_len = head->target.len;
+    return 0;
+}
+
+/* Each copy keeps the snapshot, and with it the endpoint, alive until px_mirrors_options.on_end. */
+static void begin_mirrors(struct px_exchange *exchange,
+                          const struct tn_http_forward_request *primary)
+{
+    const struct px_snapshot_rule *rule = exchange->rule;
+    struct px_session *session = exchange->client->session;
+
+    for (uint32_t i = 0; i < rule->mirror_count; i++) {
+        const struct px_snapshot_mirror *mirror = &rule->mirrors[i];
+        const struct px_snapshot_version *to = &exchange->rules->snapshot->versions[mirror->to];
+        struct px_mirror_begin begin = {
+            .head = &exchange->request,
+            .how = primary,
+            .mirror = mirror->mirror,
+            .rule = rule->stat,
+            .to = to->stat,
+            .revision = exchange->rules->snapshot->revision,
+        };
+        uint32_t place;
+
+        if (!(exchange->decision.mirrors & (1u << i)))
+            continue;
+        place = px_route_mirror_endpoint(exchange->rules->snapshot, &session->route,
+                                         &exchange->decision, i);
+        begin.endpoint = place == STRATEGY_NONE ? NULL : to->endpoints[place];
+        begin.owner = px_snapshot_use_take(exchange->rules);
+        exchange->mirrors[i] = px_mirror_begin(session->mirrors, &begin);
+    }
+}
+
+void px_request_abort_mirrors(struct px_exchange *exchange)
+{
+    for (uint32_t i = 0; i < PX_MIRRORS_MAX; i++) {
+        if (exchange->mirrors[i])
+            px_mirror_abort(exchange->mirrors[i]);
+        exchange->mirrors[i] = NULL;
+    }
+}
+
+static void end_mirrors(struct px_exchange *exchange)
+{
+    for (uint32_t i = 0; i < PX_MIRRORS_MAX; i++) {
+        if (exchange->mirrors[i])
+            px_mirror_end(exchange->mirrors[i]);
+        exchange->mirrors[i] = NULL;
+    }
+}
+
+static bool is_too_large(const struct px_exchange *exchange)
+{
+    uint64_t max = exchange->rule->rule->max_body_bytes;
+
+    return exchange->request.content_length > 0 && (uint64_t)exchange->request.content_length > max;
+}
+
+void px_request_head(struct px_exchange *exchange)
+{
+    struct px_client *client = exchange->client;
+    struct px_session *session = client->session;
+    struct tn_http_head *head = &exchange->request;
+    struct tn_http_forward_request how = {0};
+    int error;
+
+    exchange->request_state = PX_REQUEST_BODY;
+    exchange->is_keep_alive = head->keep_alive;
+    exchange->is_client_1_0 = head->version_minor == 0;
+    name_request(exchange);
+    decide(exchange);
+    how.via_name = tn_str_of(session->via_name);
+    how.client_address = (struct tn_str){exchange->client_text, exchange->client_text_len};
+    how.request_id = (struct tn_str){exchange->request_id, exchange->request_id_len};
+    how.trusted = client->is_trusted;
+    how.upgrade = head->upgrade;
+    error = write_forward(exchange, &how);
+    if (error) {
+        px_exchange_fail(exchange, error == -ELOOP    ? PX_FAILURE_LOOP
+                                   : error == -ENOMEM ? PX_FAILURE_NO_MEMORY
+                                                      : PX_FAILURE_BAD_REQUEST);
+        return;
+    }
+    if (exchange->decision.version == STRATEGY_NONE) {
+        px_exchange_fail(exchange, PX_FAILURE_NO_VERSION);
+        return;
+    }
+    if (is_too_large(exchange)) {
+        px_exchange_fail(exchange, PX_FAILURE_BODY_TOO_LARGE);
+        return;
+    }
+    if (exchange->rule->rule->timeouts.total_ms != PX_NO_LIMIT)
+        exchange->total_deadline_ms =
+            tn_loop_now_ms(session->loop) + exchange->rule->rule->timeouts.total_ms;
+    if (exchange->decision.mirrors)
+        begin_mirrors(exchange, &how);
+    exchange->is_head_unsent = true;
+    if (tn_http_has_body(head))
+        px_request_read_body(exchange);
+    px_exchange_connect(exchange);
+}
+
+static void feed_mirrors(struct px_exchange *exchange, const struct tn_http_step *step)
+{
+    for (uint32_t i = 0; i < PX_MIRRORS_MAX; i++) {
+        if (exchange->mirrors[i] &&
+            !px_mirror_body(exchange->mirrors[i], step->body, step->body_count))
+            exchange->mirrors[i] = NULL;
+    }
+}
+
+void px_request_wait(struct px_exchange *exchange)
+{
+    const struct px_timeouts *timeouts = &exchange->rule->rule->timeouts;
+
+    px_exchange_set_deadline(exchange, exchange->response_state == PX_RESPONSE_WAITING
+                                           ? timeouts->first_byte_ms
+                                           : timeouts->idle_ms);
+}
+
+void px_request_read_body(struct px_exchange *exchange)
+{
+    struct px_session *session = exchange->client->session;
+
+    exchange->window_started_ms = tn_loop_now_ms(session->loop);
+    exchange->window_bytes = exchange->body_bytes_in;
+    px_exchange_set_deadline(exchange, session->limits->body_grace_ms);
+}
+
+/* Head (if it waits), one piece of body and the last chunk (if it ends here) in one write. */
+static void send_pieces(struct px_exchange *exchange, const struct tn_http_step *step)
+{
+    struct tn_str pieces[TN_STREAM_PIECES_MAX];
+    char chunk_head[TN_HTTP_CHUNK_HEAD_MAX];
+    unsigned count = 0;
+    bool is_end = step && (step->events & TN_HTTP_STEP_END);
+
+    if (exchange->is_head_unsent)
+        pieces[count++] = (struct tn_str){exchange->forward, exchange->forward_len};
+    exchange->is_head_unsent = false;
+    if (step && step->body_len > 0) {
+        if (exchange->request.chunked)
+            pieces[count++] =
+                (struct tn_str){chunk_head, tn_http_chunk_head(step->body_len, chunk_head)};
+        for (unsigned i = 0; i < step->body_count; i++)
+            pieces[count++] = step->body[i];
+        if (exchange->request.chunked)
+            pieces[count++] = TN_STR("\r\n");
+    }
+    if (is_end && exchange->request.chunked)
+        pieces[count++] = TN_HTTP_LAST_CHUNK;
+    if (count == 0)
+        return;
+    exchange->upstream_started_ns = wall->monotonic_ns(wall->context);
+    if (tn_stream_write(&exchange->upstream->stream, pieces, count) != 0)
+        px_response_broken(exchange->upstream, -EPIPE);
+}
+
+void px_request_flush(struct px_exchange *exchange)
+{
+    if (exchange->is_head_unsent && !exchange->is_blocked && exchange->upstream)
+        send_pieces(exchange, NULL);
+}
+
+void px_request_body(struct px_exchange *exchange, const struct tn_http_step *step)
+{
+    struct px_client *client = exchange->client;
+    bool is_end = step->events & TN_HTTP_STEP_END;
+
+    exchange->body_bytes_in += step->body_len;
+    if (exchange->body_bytes_in > exchange->rule->rule->max_body_bytes) {
+        px_exchange_fail(exchange, PX_FAILURE_BODY_TOO_LARGE);
+        return;
+    }
+    if (step->body_len > 0)
+        feed_mirrors(exchange, step);
+    if (is_end) {
+        exchange->request_state = PX_REQUEST_DONE;
+        end_mirrors(exchange);
+        px_request_wait(exchange);
+    }
+    if (exchange->upstream) {
+        send_pieces(exchange, step);
+        /* the exchange may be over now: a write can fail */
+        exchange = client->exchange;
+        if (exchange && exchange->upstream && !is_end &&
+            tn_stream_queued(&exchange->upstream->stream) >
+                client->session->limits->side_buffer_bytes) {
+            exchange->is_blocked = true;
+            tn_stream_pause(&client->stream);
+            px_exchange_set_deadline(exchange, exchange->rule->rule->timeouts.idle_ms);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+/*
+ * session: one loop's client connections and their exchanges: the only room that ties client, route
+ * and upstream together.
+ *
+ * Glossary: client (a connection to us), exchange (one request and its answer), pending (client
+ * bytes that wait for their turn), linger (our answer is out; we read on so that a reset does not
+ * eat it), flush (send a head that waited for body bytes). Not for listening (worker/) or for
+ * choosing (route/). Shapes: an idle client owns no buffer and no exchange. One request at a time
+ * per client, in order. Errors: every failure is one of failure.h. Ownership: the session belongs
+ * to its worker; clients free themselves. Threads: the loop's.
+ */
+#ifndef PX_SESSION_SESSION_H
+#define PX_SESSION_SESSION_H
+
+#include "lib/base/clock.h"
+#include "lib/net/listener.h"
+#include "proxy/mirror/mirror.h"
+#include "proxy/route/route.h"
+#include "proxy/route/snapshot_use.h"
+#include "proxy/session/access_log.h"
+#include "proxy/upstream/pool.h"
+
+struct px_session {
+    struct tn_loop *loop;
+    const struct px_limits *limits;
+    struct px_stats *stats;
+    struct px_pool *pool;
+    struct px_mirrors *mirrors;
+    struct px_access_log *log;
+    struct px_snapshot_use *rules; /* what new requests get; one use is the session's own */
+    struct px_route_loop route;
+    const char *via_name;
+    uint64_t id_prefix; /* of the request ids made here */
+    uint64_t id_counter;
+    struct tn_list clients;
+    uint32_t client_count;
+    uint32_t client_max;
+    bool is_stopping;
+    void (*on_empty)(struct px_session *session); /* stopping, and the last client is gone */
+    void *context;
+
+    /* private */
+    struct tn_list spare_exchanges;
+    uint32_t spare_count;
+    uint64_t date_s;
+    char date[TN_HTTP_DATE_SIZE];
+};
+
+/* The caller has set the fields above "private"; this sets the rest. */
+void px_session_init(struct px_session *session);
+void px_session_deinit(struct px_session *session);
+
+/* Listener callbacks (struct tn_listener_ops): listener->ops->on_accept and so on call these. */
+struct tn_stream *px_session_accept(struct px_session *session, int family);
+void px_session_accepted(struct px_session *session, struct tn_stream *stream);
+void px_session_accept_failed(struct px_session *session, struct tn_stream *stream);
+
+/* New requests are decided by this snapshot from now on. Takes the caller's use over. */
+void px_session_set_rules(struct px_session *session, struct px_snapshot_use *rules);
+
+/* Answers say Connection: close from now on; idle connections stay open for their next request. */
+void px_session_stop(struct px_session *session);
+
+/* Ends everything that is left. Returns how many exchanges were broken off. */
+uint32_t px_session_abort_all(struct px_session *session);
+
+#endif

@@ -1,0 +1,367 @@
+#include "proxy/worker/loop.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TICK_MS 1000
+#define REFUSE_MS 100 /* between refusing new connections and closing the listeners */
+
+/* One per snapshot and loop. */
+struct loop_use {
+    struct px_snapshot_use use;
+    struct px_data_loop *loop;
+};
+
+static struct tn_stream *on_accept(struct tn_listener *listener);
+static void on_accepted(struct tn_listener *listener, struct tn_stream *stream);
+static void on_accept_failed(struct tn_listener *listener, struct tn_stream *stream, int error);
+static void on_listener_closed(struct tn_listener *listener);
+
+static const struct tn_listener_ops listener_ops = {
+    .on_accept = on_accept,
+    .on_accepted = on_accepted,
+    .on_failed = on_accept_failed,
+    .on_closed = on_listener_closed,
+};
+
+static struct px_data_loop *loop_of(const struct tn_listener *listener)
+{
+    return TN_CONTAINER_OF(listener->uv.handle.loop, struct px_data_loop, loop.uv);
+}
+
+static struct tn_stream *on_accept(struct tn_listener *listener)
+{
+    return px_session_accept(&loop_of(listener)->session, AF_INET);
+}
+
+static void on_accepted(struct tn_listener *listener, struct tn_stream *stream)
+{
+    px_session_accepted(&loop_of(listener)->session, stream);
+}
+
+static void on_accept_failed(struct tn_listener *listener, struct tn_stream *stream, int error)
+{
+    (void)error;
+    px_session_accept_failed(&loop_of(listener)->session, stream);
+}
+
+static void on_listener_closed(struct tn_listener *listener)
+{
+    loop_of(listener)->listeners_open--;
+}
+
+static void on_unused(struct px_snapshot_use *use)
+{
+    struct loop_use *loop_use = TN_CONTAINER_OF(use, struct loop_use, use);
+    struct px_workers *workers = loop_use->loop->workers;
+    struct px_snapshot *snapshot = use->snapshot;
+
+    free(loop_use);
+    px_workers_tell_unused(workers, snapshot);
+}
+
+static struct px_snapshot_use *new_use(struct px_data_loop *loop, struct px_snapshot *snapshot)
+{
+    struct loop_use *loop_use = malloc(sizeof(*loop_use));
+
+    if (!loop_use)
+        abort(); /* a loop that can't take the rules that all others have would lie from then on */
+    loop_use->use =
+        (struct px_snapshot_use){.snapshot = snapshot, .users = 1, .on_unused = on_unused};
+    loop_use->loop = loop;
+    return &loop_use->use;
+}
+
+static bool names_endpoint(const struct px_snapshot *snapshot, const struct px_endpoint *endpoint)
+{
+    for (uint32_t i = 0; i < snapshot->version_count; i++) {
+        for (uint32_t k = 0; k < snapshot->versions[i].endpoint_count; k++) {
+            if (snapshot->versions[i].endpoints[k] == endpoint)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Idle connections to endpoints that are gone: their slots will be somebody else's. */
+static void drop_gone(struct px_data_loop *loop, const struct px_snapshot *old,
+                      const struct px_snapshot *snapshot)
+{
+    for (uint32_t i = 0; i < old->version_count; i++) {
+        for (uint32_t k = 0; k < old->versions[i].endpoint_count; k++) {
+            struct px_endpoint *endpoint = old->versions[i].endpoints[k];
+
+            if (names_endpoint(snapshot, endpoint))
+                continue;
+            px_pool_drop_idle(loop->pool, endpoint);
+            px_mirrors_drop_idle(loop->mirrors, endpoint);
+        }
+    }
+}
+
+void px_data_loop_switch(struct px_data_loop *loop, struct px_snapshot *snapshot)
+{
+    if (px_stats_adopt(loop->stats, snapshot) != 0)
+        abort(); /* as in new_use */
+    if (loop->session.rules && snapshot != loop->session.rules->snapshot)
+        drop_gone(loop, loop->session.rules->snapshot, snapshot);
+    px_session_set_rules(&loop->session, new_use(loop, snapshot));
+}
+
+static void on_mirror_end(void *context, const struct px_mirror_end *end)
+{
+    struct px_data_loop *loop = context;
+    struct px_snapshot_use *use = end->owner;
+    const struct px_snapshot *snapshot = use->snapshot;
+    struct px_access_line line = {
+        .wall_ns = tn_clock_system.wall_ns(NULL),
+        .request_id = tn_str_of(end->request_id),
+        .endpoint = end->endpoint ? end->endpoint->label : NULL,
+        .reason = end->reason,
+        .end = end->outcome,
+        .duration_us = end->duration_us,
+        .upstream_us = PX_ACCESS_NONE,
+        .revision = end->revision,
+        .status = end->status,
+        .is_mirror = true,
+    };
+
+    for (uint32_t i = 0; i < snapshot->rule_count; i++) {
+        if (snapshot->rules[i].stat == end->rule)
+            line.rule = snapshot->rules[i].rule->name;
+    }
+    for (uint32_t i = 0; i < snapshot->version_count; i++) {
+        if (snapshot->versions[i].stat == end->to) {
+            line.version = snapshot->versions[i].name;
+            line.build = snapshot->versions[i].build;
+        }
+    }
+    px_access_log_add(&loop->log, &line);
+    px_snapshot_use_give(use);
+}
+
+static void on_tick(struct tn_timer *timer)
+{
+    struct px_data_loop *loop = TN_CONTAINER_OF(timer, struct px_data_loop, tick);
+
+    px_access_log_flush(&loop->log);
+}
+
+static void close_everything(struct px_data_loop *loop);
+
+static void on_empty(struct px_session *session)
+{
+    struct px_data_loop *loop = session->context;
+
+    if (loop->stop_step == 2)
+        close_everything(loop);
+}
+
+static void on_mailbox_closed(struct tn_mailbox *mailbox)
+{
+    (void)mailbox;
+}
+
+/* The last step: nothing of a client is left. Idle upstream connections, mirrors and timers go; the
+ * loop runs dry. */
+static void close_everything(struct px_data_loop *loop)
+{
+    loop->stop_step = 3;
+    px_mirrors_stop(loop->mirrors);
+    px_pool_stop(loop->pool);
+    px_session_set_rules(&loop->session, NULL);
+    tn_timer_close(&loop->tick, NULL);
+    tn_timer_close(&loop->stop, NULL);
+    tn_mailbox_close(&loop->mailbox, on_mailbox_closed);
+}
+
+/* Step 1: the kernel refuses new connections. Step 2: listeners closed, clients end. Then grace is
+ * over. */
+static void on_stop_timer(struct tn_timer *timer)
+{
+    struct px_data_loop *loop = TN_CONTAINER_OF(timer, struct px_data_loop, stop);
+
+    if (loop->stop_step == 1) {
+        loop->stop_step = 2;
+        for (uint32_t i = 0; i < loop->listener_count; i++)
+            tn_listener_close(&loop->listeners[i]);
+        tn_timer_start(&loop->stop, loop->grace_ms, 0);
+        px_session_stop(&loop->session);
+        return;
+    }
+    if (px_session_abort_all(&loop->session) > 0)
+        loop->is_clean = false;
+}
+
+void px_data_loop_stop(struct px_data_loop *loop, uint64_t grace_ms)
+{
+    if (loop->stop_step > 0) {
+        /* asked again: at once */
+        loop->grace_ms = 0;
+        tn_timer_start(&loop->stop, 0, 0);
+        return;
+    }
+    loop->stop_step = 1;
+    loop->grace_ms = grace_ms;
+    for (uint32_t i = 0; i < loop->listener_count; i++)
+        tn_listener_refuse_new(&loop->listeners[i]);
+    tn_timer_start(&loop->stop, REFUSE_MS, 0);
+}
+
+static int open_listener(struct px_data_loop *loop, uint32_t i, char **ret_why)
+{
+    const struct px_config *config = loop->workers->options.config;
+    const struct px_address *address = &config->listens[i].address;
+    struct sockaddr_storage sa = address->sa;
+    int error;
+
+    /* Port 0 is chosen by the first loop; the others share what it got. */
+    if (loop->number > 0)
+        px_workers_address(loop->workers, i, &sa);
+    error = tn_listener_open_tcp(&loop->listeners[i], &loop->loop, (const struct sockaddr *)&sa,
+                                 loop->workers->loop_count > 1, &listener_ops);
+    if (error) {
+        if (asprintf(ret_why, "cannot listen on %s: %s", address->text, strerror(-error)) < 0)
+            *ret_why = NULL;
+        return error;
+    }
+    loop->listener_count++;
+    loop->listeners_open++;
+    return 0;
+}
+
+static int open_listeners(struct px_data_loop *loop, char **ret_why)
+{
+    const struct px_config *config = loop->workers->options.config;
+
+    loop->listeners = calloc(config->listen_count, sizeof(*loop->listeners));
+    if (!loop->listeners)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < config->listen_count; i++) {
+        int error = open_listener(loop, i, ret_why);
+
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+static int init_session(struct px_data_loop *loop)
+{
+    struct px_workers *workers = loop->workers;
+    struct tn_random random;
+
+    loop->session.loop = &loop->loop;
+    loop->session.limits = &workers->options.config->limits;
+    loop->session.stats = loop->stats;
+    loop->session.pool = loop->pool;
+    loop->session.mirrors = loop->mirrors;
+    loop->session.log = &loop->log;
+    loop->session.via_name = workers->via_name;
+    loop->session.client_max = workers->client_max;
+    loop->session.on_empty = on_empty;
+    loop->session.context = loop;
+    tn_random_init_system(&random);
+    loop->session.id_prefix = tn_random_u64(&random);
+    px_session_init(&loop->session);
+    return px_route_loop_init(&loop->session.route, workers->options.proxy_id, loop->number);
+}
+
+static int init_parts(struct px_data_loop *loop, char **ret_why)
+{
+    const struct px_config *config = loop->workers->options.config;
+    struct px_mirrors_options mirrors = {
+        .loop = &loop->loop,
+        .limits = &config->limits,
+        .memory = &loop->workers->mirror_memory,
+        .in_flight = &loop->workers->mirror_in_flight,
+        .on_end = on_mirror_end,
+        .context = loop,
+    };
+    int error = px_stats_new(&loop->stats);
+
+    if (error)
+        return error;
+    mirrors.stats = loop->stats;
+    loop->pool = malloc(sizeof(*loop->pool));
+    if (!loop->pool)
+        return -ENOMEM;
+    px_pool_init(loop->pool, &loop->loop, &config->limits, loop->stats);
+    error = px_mirrors_new(&mirrors, &loop->mirrors);
+    if (error)
+        return error;
+    error = px_access_log_init(&loop->log, config->access_log, config->log_format,
+                               &loop->workers->sink, loop->stats);
+    if (error) {
+        if (asprintf(ret_why, "cannot write the access log %s: %s", config->access_log,
+                     strerror(-error)) < 0)
+            *ret_why = NULL;
+        return error;
+    }
+    error = init_session(loop);
+    if (error)
+        return error;
+    return open_listeners(loop, ret_why);
+}
+
+int px_data_loop_init(struct px_data_loop *loop, struct px_workers *workers, uint32_t number,
+                      char **ret_why)
+{
+    int error;
+
+    memset(loop, 0, sizeof(*loop));
+    loop->workers = workers;
+    loop->number = number;
+    loop->is_clean = true;
+    loop->is_loop_clean = true;
+    error = tn_loop_init(&loop->loop);
+    if (error)
+        return error;
+    error = tn_mailbox_open(&loop->mailbox, &loop->loop);
+    if (error)
+        return error;
+    tn_timer_open(&loop->tick, &loop->loop, on_tick);
+    tn_timer_open(&loop->stop, &loop->loop, on_stop_timer);
+    return init_parts(loop, ret_why);
+}
+
+void px_data_loop_deinit(struct px_data_loop *loop)
+{
+    px_access_log_deinit(&loop->log);
+    px_session_deinit(&loop->session);
+    px_route_loop_deinit(&loop->session.route);
+    px_mirrors_free(loop->mirrors);
+    free(loop->pool);
+    free(loop->listeners);
+    px_stats_free(loop->stats);
+}
+
+static void *run(void *context)
+{
+    struct px_data_loop *loop = context;
+
+    px_data_loop_switch(loop, loop->workers->options.snapshot);
+    tn_timer_start(&loop->tick, TICK_MS, TICK_MS);
+    tn_loop_run(&loop->loop);
+    loop->is_loop_clean = tn_loop_deinit(&loop->loop) == 0;
+    px_workers_tell_stopped(loop);
+    return NULL;
+}
+
+int px_data_loop_start(struct px_data_loop *loop)
+{
+    sigset_t all, old;
+    int error;
+
+    /* Signals are the control thread's. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    error = -pthread_create(&loop->thread, NULL, run, loop);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    loop->is_running = !error;
+    return error;
+}

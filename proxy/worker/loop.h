@@ -1,0 +1,74 @@
+/*
+ * loop: one data loop: thread, listeners, session, pools, counters; and the mails that it answers.
+ *
+ * Not for other rooms: worker.h is the door. Everything here belongs to the loop's thread once it
+ * runs. Ownership: made and freed by workers.c on the control thread, before the thread starts and
+ * after it was joined.
+ */
+#ifndef PX_WORKER_LOOP_H
+#define PX_WORKER_LOOP_H
+
+#include "lib/net/control.h"
+#include "proxy/session/session.h"
+#include "proxy/worker/worker.h"
+
+#include <pthread.h>
+
+struct px_workers;
+
+struct px_data_loop {
+    struct px_workers *workers;
+    uint32_t number;
+    pthread_t thread;
+    bool is_running; /* the thread was started and not joined */
+    struct tn_loop loop;
+    struct tn_mailbox mailbox;
+    struct tn_listener *listeners;
+    uint32_t listener_count;
+    uint32_t listeners_open;
+    struct px_session session;
+    struct px_pool *pool;
+    struct px_mirrors *mirrors;
+    struct px_access_log log;
+    struct px_stats *stats;
+    struct tn_timer tick; /* once a second: the log */
+    struct tn_timer stop; /* steps of stopping */
+    uint8_t stop_step;
+    uint64_t grace_ms;
+    bool is_clean;      /* nothing was broken off at the stop */
+    bool is_loop_clean; /* no handle was left */
+};
+
+struct px_workers {
+    struct px_workers_options options;
+    struct tn_mailbox control; /* mails to the control thread */
+    struct px_data_loop *loops;
+    uint32_t loop_count;
+    struct px_access_sink sink;
+    char via_name[32];
+    _Atomic uint64_t mirror_memory;
+    _Atomic uint32_t mirror_in_flight;
+    uint32_t client_max; /* per loop */
+    uint32_t running;    /* loops that have not stopped */
+    bool is_clean;
+    bool is_stopping;
+    void (*on_stopped)(void *context, bool is_clean);
+    void *stop_context;
+};
+
+/* Everything of one loop but its thread. -errno with ret_why (malloc'd, may stay NULL). */
+int px_data_loop_init(struct px_data_loop *loop, struct px_workers *workers, uint32_t number,
+                      char **ret_why);
+void px_data_loop_deinit(struct px_data_loop *loop);
+
+int px_data_loop_start(struct px_data_loop *loop);
+
+/* On the loop's thread. */
+void px_data_loop_switch(struct px_data_loop *loop, struct px_snapshot *snapshot);
+void px_data_loop_stop(struct px_data_loop *loop, uint64_t grace_ms);
+
+/* Mails to the control thread (workers.c). */
+void px_workers_tell_stopped(struct px_data_loop *loop);
+void px_workers_tell_unused(struct px_workers *workers, struct px_snapshot *snapshot);
+
+#endif
