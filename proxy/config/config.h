@@ -79,6 +79,7 @@ enum px_log_format { PX_LOG_JSON, PX_LOG_COMBINED };
 
 struct px_config {
     char *file;
+    char *dir; /* what relative paths start from, as given or as found in the file's path */
     struct px_listen *listens;
     uint32_t listen_count;
     uint32_t threads; /* 0: auto */

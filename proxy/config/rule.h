@@ -58,12 +58,13 @@ enum px_sticky_by {
 struct px_sticky {
     enum px_sticky_by by;
     char *name;
-    char *seed;            /* default: the rule's name */
-    bool affinity_session; /* affinity: session; default user */
-    bool scope_endpoint;   /* scope: endpoint; default version */
-    bool on_missing_fail;  /* on_missing: fail; default spill */
-    char *key_file;        /* resolved path, or NULL: ids are not signed */
-    uint64_t max_age_ms;   /* 0: session cookie */
+    char *seed;             /* default: the rule's name */
+    bool affinity_session;  /* affinity: session; default user */
+    bool scope_endpoint;    /* scope: endpoint; default version */
+    bool on_missing_fail;   /* on_missing: fail; default spill */
+    char *key_file;         /* resolved path, or NULL: ids are not signed */
+    char *key_file_written; /* the same as the configuration writes it: what JSON shows */
+    uint64_t max_age_ms;    /* 0: session cookie */
 };
 
 struct px_mirror {
@@ -80,9 +81,9 @@ struct px_mirror {
 
 struct px_timeouts {
     uint64_t connect_ms;    /* 1 s */
-    uint64_t first_byte_ms; /* 30 s */
-    uint64_t idle_ms;       /* 5 min */
-    uint64_t total_ms;      /* PX_NO_LIMIT ("off") */
+    uint64_t first_byte_ms; /* 30 s; PX_NO_LIMIT: off */
+    uint64_t idle_ms;       /* 5 min; PX_NO_LIMIT: off */
+    uint64_t total_ms;      /* off: PX_NO_LIMIT */
 };
 
 #define PX_MIRRORS_MAX 4
@@ -101,15 +102,31 @@ struct px_rule {
     struct px_timeouts timeouts;
     uint64_t max_body_bytes; /* PX_NO_LIMIT: unlimited */
     bool made_by_route;      /* `route` made it (main/ab-1) and may replace it */
+    uint32_t references;     /* private; control thread */
 };
 
+/* One more user: how unchanged rules are carried into the next list. Returns rule. */
+struct px_rule *px_rule_ref(struct px_rule *rule);
+
+/* One user less; the last one frees. NULL is fine. Control thread. */
 void px_rule_free(struct px_rule *rule);
 
-/* The rule as the configuration would write it; defaults left out. New reference, or NULL when out
- * of memory. */
+/* True when a request that nothing is known of matches: the rule has no matches. */
+static inline bool px_rule_matches_all(const struct px_rule *rule)
+{
+    return rule->match_count == 0;
+}
+
+/*
+ * The rule as the configuration would write it; defaults left out, shares, durations and sizes as
+ * text ("25%", "30s", "64KiB"). px_config_parse_rules reads it back without loss. New reference, or
+ * NULL when out of memory.
+ */
 json_t *px_rule_to_json(const struct px_rule *rule);
 
-/* Hash of px_rule_to_json's canonical text: two rules of equal hash mean the same. */
+/* Hash of px_rule_to_json's canonical text: two rules of equal hash mean the same. 0: out of
+ * memory.
+ */
 uint64_t px_rule_hash(const struct px_rule *rule);
 
 #endif

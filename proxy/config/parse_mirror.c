@@ -1,0 +1,140 @@
+#include "proxy/config/parse.h"
+
+#include <stdlib.h>
+
+#define DROP_HEADERS_MAX 32
+
+const char *const px_mirror_methods[TN_HTTP_METHOD_OTHER] = {"GET",    "HEAD",    "POST", "PUT",
+                                                             "DELETE", "OPTIONS", "PATCH"};
+
+static void key_to(struct px_parser *parser, const struct px_node *node, const struct px_key *key,
+                   void *context)
+{
+    (void)key;
+    struct px_mirror *mirror = context;
+    uint32_t number;
+    if (node->kind != PX_NODE_SCALAR || node->text.len == 0) {
+        px_expected(parser, node, "the name of a version", NULL);
+    } else if (px_parse_version_name(parser, node, node->text, &number)) {
+        mirror->to = px_parser_dup(parser, node->text);
+    }
+}
+
+static void key_percent(struct px_parser *parser, const struct px_node *node,
+                        const struct px_key *key, void *context)
+{
+    (void)key;
+    struct px_mirror *mirror = context;
+    px_parse_percent(parser, node, &mirror->ppm);
+}
+
+static void key_methods(struct px_parser *parser, const struct px_node *node,
+                        const struct px_key *key, void *context)
+{
+    (void)key;
+    struct px_mirror *mirror = context;
+    if (!px_parse_list(parser, node, "methods such as [GET, HEAD]", TN_HTTP_METHOD_OTHER)) {
+        return;
+    }
+    mirror->methods = 0;
+    PX_NODE_FOR_EACH (item, node) {
+        uint32_t index;
+        if (tn_str_equal(item->text, TN_STR("CONNECT"))) {
+            px_error(parser, item, "methods: CONNECT can't be mirrored");
+        } else if (px_parse_word(parser, item, px_mirror_methods, TN_HTTP_METHOD_OTHER, &index)) {
+            if (mirror->methods & (1u << index)) {
+                px_error(parser, item, "methods: %s is named twice", px_mirror_methods[index]);
+            }
+            mirror->methods |= 1u << index;
+        }
+    }
+}
+
+static void key_sample(struct px_parser *parser, const struct px_node *node,
+                       const struct px_key *key, void *context)
+{
+    (void)key;
+    static const char *const words[] = {"request", "key"};
+    struct px_mirror *mirror = context;
+    uint32_t index;
+    if (px_parse_word(parser, node, words, 2, &index)) {
+        mirror->sample_key = index == 1;
+    }
+}
+
+static void key_drop_headers(struct px_parser *parser, const struct px_node *node,
+                             const struct px_key *key, void *context)
+{
+    (void)key;
+    struct px_mirror *mirror = context;
+    if (!px_parse_list(parser, node, "names such as [Authorization, Cookie]", DROP_HEADERS_MAX)) {
+        return;
+    }
+    mirror->drop_headers = px_parser_alloc(parser, node->count, sizeof(*mirror->drop_headers));
+    if (!mirror->drop_headers) {
+        return;
+    }
+    PX_NODE_FOR_EACH (item, node) {
+        char **name = &mirror->drop_headers[mirror->drop_header_count];
+        if (!px_parse_token(parser, item, "the name of a header", name)) {
+            continue;
+        }
+        for (uint32_t i = 0; i < mirror->drop_header_count; i++) {
+            if (tn_str_equal_nocase(tn_str_of(mirror->drop_headers[i]), tn_str_of(*name))) {
+                px_error(parser, item, "drop_headers: %s is named twice", *name);
+                break;
+            }
+        }
+        mirror->drop_header_count++;
+    }
+}
+
+static const struct px_key mirror_keys[] = {
+    {.name = "to", .parse = key_to},
+    {.name = "percent", .parse = key_percent},
+    {.name = "methods", .parse = key_methods},
+    {.name = "sample", .parse = key_sample},
+    {.name = "drop_headers", .parse = key_drop_headers},
+    {.name = "max_body",
+     .parse = px_key_bytes,
+     .offset = offsetof(struct px_mirror, max_body_bytes),
+     .min = 0,
+     .max = PX_NO_LIMIT},
+    {.name = "compare"},
+    {.name = "baseline"},
+    {.name = "keep_pairs"},
+};
+
+static void check_to(struct px_parser *parser, const struct px_node *item,
+                     const struct px_rule *rule)
+{
+    const struct px_mirror *mirror = &rule->mirrors[rule->mirror_count - 1];
+    const struct px_node *to = px_node_find(item, "to");
+    if (!to) {
+        px_error(parser, item, "mirror: 'to' is missing: the version that gets the copies");
+        return;
+    }
+    for (uint32_t i = 0; mirror->to && i + 1 < rule->mirror_count; i++) {
+        if (rule->mirrors[i].to && strcmp(rule->mirrors[i].to, mirror->to) == 0) {
+            px_error(parser, to, "this rule already has a mirror to '%s'", mirror->to);
+            return;
+        }
+    }
+}
+
+void px_parse_mirror(struct px_parser *parser, const struct px_node *node, struct px_rule *rule)
+{
+    if (!px_parse_list(parser, node, "mirrors such as [{to: green, percent: 25}]",
+                       PX_MIRRORS_MAX)) {
+        return;
+    }
+    PX_NODE_FOR_EACH (item, node) {
+        struct px_mirror *mirror = &rule->mirrors[rule->mirror_count++];
+        *mirror = (struct px_mirror){
+            .ppm = 1000000, .methods = PX_MIRROR_METHODS, .max_body_bytes = PX_MIRROR_MAX_BODY};
+        if (px_parse_map(parser, item, "a mirror", mirror_keys,
+                         sizeof(mirror_keys) / sizeof(mirror_keys[0]), mirror)) {
+            check_to(parser, item, rule);
+        }
+    }
+}

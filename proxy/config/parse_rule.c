@@ -1,0 +1,326 @@
+#include "proxy/config/parse.h"
+
+#include <stdlib.h>
+
+#define DEFAULT_CONNECT_MS 1000
+#define DEFAULT_FIRST_BYTE_MS 30000
+#define DEFAULT_IDLE_MS 300000
+
+void px_timeouts_default(struct px_timeouts *timeouts)
+{
+    *timeouts = (struct px_timeouts){
+        .connect_ms = DEFAULT_CONNECT_MS,
+        .first_byte_ms = DEFAULT_FIRST_BYTE_MS,
+        .idle_ms = DEFAULT_IDLE_MS,
+        .total_ms = PX_NO_LIMIT,
+    };
+}
+
+bool px_parse_version_name(struct px_parser *parser, const struct px_node *node, struct tn_str name,
+                           uint32_t *ret_number)
+{
+    const struct px_config *config = parser->config;
+    const char *words[STRATEGY_VERSIONS_MAX];
+    size_t count = 0;
+    for (uint32_t i = 0; i < config->version_count; i++) {
+        if (!config->versions[i].name) {
+            continue;
+        }
+        if (tn_str_equal(name, tn_str_of(config->versions[i].name))) {
+            *ret_number = i;
+            return true;
+        }
+        words[count++] = config->versions[i].name;
+    }
+    struct px_text text = {0};
+    px_text_add(&text, "unknown version ");
+    px_text_add_found(&text, name);
+    const char *suggestion = px_suggest(name, words, count);
+    if (suggestion) {
+        px_text_add(&text, " (did you mean '%s'?)", suggestion);
+    } else {
+        px_text_add(&text, count == 1 ? ": the only version is" : ": the versions are");
+        for (size_t i = 0; i < count; i++) {
+            px_text_add(&text, "%s %s", i == 0 ? "" : ",", words[i]);
+        }
+    }
+    px_error(parser, node, "%s", text.bytes);
+    return false;
+}
+
+static void key_name(struct px_parser *parser, const struct px_node *node, const struct px_key *key,
+                     void *context)
+{
+    (void)key;
+    struct px_rule *rule = context;
+    px_parse_name(parser, node, "/", &rule->name);
+}
+
+static void key_match(struct px_parser *parser, const struct px_node *node,
+                      const struct px_key *key, void *context)
+{
+    (void)key;
+    px_parse_match(parser, node, context);
+}
+
+static void key_stable(struct px_parser *parser, const struct px_node *node,
+                       const struct px_key *key, void *context)
+{
+    (void)key;
+    struct px_rule *rule = context;
+    uint32_t number;
+    if (node->kind != PX_NODE_SCALAR || node->text.len == 0) {
+        px_expected(parser, node, "the name of a version", NULL);
+    } else if (px_parse_version_name(parser, node, node->text, &number)) {
+        rule->stable = px_parser_dup(parser, node->text);
+    }
+}
+
+static void check_sum(struct px_parser *parser, const struct px_node *node,
+                      const struct px_rule *rule)
+{
+    uint32_t positive = 0;
+    for (uint32_t i = 0; i < rule->weight_count; i++) {
+        positive += rule->weights[i].weight > 0;
+    }
+    if (positive == 0) {
+        px_error(parser, node,
+                 "weights: all are 0, so nobody would answer: at least one must be "
+                 "more");
+    }
+}
+
+/* Kept in the order of `versions:`, so that two spellings of the same weights are the same rule. */
+static void key_weights(struct px_parser *parser, const struct px_node *node,
+                        const struct px_key *key, void *context)
+{
+    (void)key;
+    struct px_rule *rule = context;
+    const struct px_node *by_version[STRATEGY_VERSIONS_MAX] = {NULL};
+    uint64_t weights[STRATEGY_VERSIONS_MAX];
+    bool is_right = true;
+    if (node->kind != PX_NODE_MAP || node->count == 0) {
+        px_expected(parser, node, "versions with their weights, such as {blue: 90, green: 10}",
+                    NULL);
+        return;
+    }
+    PX_NODE_FOR_EACH (value, node) {
+        uint32_t number;
+        if (!px_parse_version_name(parser, value->key, value->key->text, &number) ||
+            !px_parse_u64(parser, value, 0, STRATEGY_WEIGHT_MAX, &weights[number])) {
+            is_right = false;
+            continue;
+        }
+        by_version[number] = value;
+    }
+    rule->weights = px_parser_alloc(parser, node->count, sizeof(*rule->weights));
+    for (uint32_t i = 0; rule->weights && i < STRATEGY_VERSIONS_MAX; i++) {
+        if (by_version[i]) {
+            struct px_weight *weight = &rule->weights[rule->weight_count++];
+            weight->version = px_parser_dup(parser, by_version[i]->key->text);
+            weight->weight = (uint32_t)weights[i];
+        }
+    }
+    if (is_right) {
+        check_sum(parser, node, rule);
+    }
+}
+
+static void key_sticky(struct px_parser *parser, const struct px_node *node,
+                       const struct px_key *key, void *context)
+{
+    (void)key;
+    px_parse_sticky(parser, node, context);
+}
+
+static void key_on_unhealthy(struct px_parser *parser, const struct px_node *node,
+                             const struct px_key *key, void *context)
+{
+    (void)key;
+    static const char *const words[] = {"fail", "failover"};
+    struct px_rule *rule = context;
+    uint32_t index;
+    if (px_parse_word(parser, node, words, 2, &index)) {
+        rule->on_unhealthy = index == 0 ? STRATEGY_FAIL : STRATEGY_FAILOVER;
+    }
+}
+
+static void key_mirror(struct px_parser *parser, const struct px_node *node,
+                       const struct px_key *key, void *context)
+{
+    (void)key;
+    px_parse_mirror(parser, node, context);
+}
+
+static void key_timeouts(struct px_parser *parser, const struct px_node *node,
+                         const struct px_key *key, void *context)
+{
+    (void)key;
+    const uint64_t day = 24 * 3600 * 1000;
+    const struct px_key keys[] = {
+        {"connect", px_key_ms, offsetof(struct px_timeouts, connect_ms), 1, day},
+        {"first_byte", px_key_ms, offsetof(struct px_timeouts, first_byte_ms), 1, PX_NO_LIMIT},
+        {"idle", px_key_ms, offsetof(struct px_timeouts, idle_ms), 1, PX_NO_LIMIT},
+        {"total", px_key_ms, offsetof(struct px_timeouts, total_ms), 1, PX_NO_LIMIT},
+    };
+    struct px_rule *rule = context;
+    px_parse_map(parser, node, "timeouts", keys, sizeof(keys) / sizeof(keys[0]), &rule->timeouts);
+}
+
+static const struct px_key rule_keys[] = {
+    {.name = "name", .parse = key_name},
+    {.name = "match", .parse = key_match},
+    {.name = "stable", .parse = key_stable},
+    {.name = "weights", .parse = key_weights},
+    {.name = "sticky", .parse = key_sticky},
+    {.name = "on_unhealthy", .parse = key_on_unhealthy},
+    {.name = "mirror", .parse = key_mirror},
+    {.name = "timeouts", .parse = key_timeouts},
+    {.name = "max_body",
+     .parse = px_key_bytes,
+     .offset = offsetof(struct px_rule, max_body_bytes),
+     .min = 1,
+     .max = PX_NO_LIMIT},
+    {.name = "made_by_route",
+     .parse = px_key_bool,
+     .offset = offsetof(struct px_rule, made_by_route)},
+    {.name = "guard"},
+    {.name = "goals"},
+    {.name = "verdict"},
+    {.name = "owner"},
+};
+
+static uint32_t count_positive(const struct px_rule *rule, const char **ret_only)
+{
+    uint32_t positive = 0;
+    for (uint32_t i = 0; i < rule->weight_count; i++) {
+        if (rule->weights[i].weight > 0) {
+            positive++;
+            *ret_only = rule->weights[i].version;
+        }
+    }
+    return positive;
+}
+
+/* What no key can check alone. */
+static void check_rule(struct px_parser *parser, const struct px_node *node,
+                       const struct px_rule *rule)
+{
+    const struct px_node *weights = px_node_find(node, "weights");
+    const char *only = NULL;
+    uint32_t positive = count_positive(rule, &only);
+    if (!px_node_find(node, "name")) {
+        px_error(parser, node, "this rule has no name");
+    }
+    if (!weights) {
+        px_error(parser, node, "this rule has no weights, such as {blue: 90, green: 10}");
+    }
+    if (positive >= 2 && !px_node_find(node, "stable")) {
+        px_error(parser, weights->key,
+                 "two or more versions with weight need 'stable': the version that abort goes "
+                 "back to");
+    }
+    for (uint32_t i = 0; i < rule->mirror_count; i++) {
+        const struct px_mirror *mirror = &rule->mirrors[i];
+        const struct px_node *item = px_node_find(node, "mirror")->first;
+        for (uint32_t k = 0; k < i; k++) {
+            item = item->next;
+        }
+        const struct px_node *sample = px_node_find(item, "sample");
+        if (mirror->sample_key && !px_node_find(node, "sticky")) {
+            px_error(parser, sample, "sample: key needs 'sticky', which says what a user's key is");
+        }
+        if (positive == 1 && mirror->to && only && strcmp(only, mirror->to) == 0) {
+            px_warning(parser, item,
+                       "this mirror never gets a request: '%s' itself answers all of this rule",
+                       mirror->to);
+        }
+    }
+}
+
+static struct px_rule *parse_rule(struct px_parser *parser, const struct px_node *node)
+{
+    struct px_rule *rule = px_parser_alloc(parser, 1, sizeof(*rule));
+    if (!rule) {
+        return NULL;
+    }
+    rule->references = 1;
+    rule->max_body_bytes = PX_NO_LIMIT;
+    px_timeouts_default(&rule->timeouts);
+    if (px_parse_map(parser, node, "a rule", rule_keys, sizeof(rule_keys) / sizeof(rule_keys[0]),
+                     rule)) {
+        check_rule(parser, node, rule);
+    }
+    if (rule->sticky.by != PX_STICKY_NONE && !rule->sticky.seed && rule->name) {
+        rule->sticky.seed = px_parser_dup(parser, tn_str_of(rule->name));
+    }
+    return rule;
+}
+
+static void check_names(struct px_parser *parser, const struct px_node *list)
+{
+    PX_NODE_FOR_EACH (item, list) {
+        const struct px_node *name = px_node_find(item, "name");
+        if (!name || name->kind != PX_NODE_SCALAR) {
+            continue;
+        }
+        for (const struct px_node *before = list->first; before != item; before = before->next) {
+            const struct px_node *other = px_node_find(before, "name");
+            if (other && other->kind == PX_NODE_SCALAR && tn_str_equal(other->text, name->text)) {
+                px_error(parser, name, "rule name '%.*s' is already used on line %u",
+                         name->text.len > 63 ? 63 : (int)name->text.len, name->text.ptr,
+                         other->line);
+                break;
+            }
+        }
+    }
+}
+
+/* First match wins: the one rule that takes everything is the last. */
+static void check_order(struct px_parser *parser, const struct px_node *list)
+{
+    uint32_t left = list->count;
+    PX_NODE_FOR_EACH (item, list) {
+        left--;
+        const struct px_node *match = px_node_find(item, "match");
+        if (item->kind != PX_NODE_MAP) {
+            continue;
+        }
+        if (left == 0 && match) {
+            px_error(parser, match->key,
+                     "the last rule must match everything: remove its match, or add a rule without "
+                     "match below it");
+        } else if (left > 0 && !match) {
+            const struct px_node *place = px_node_find(item, "name");
+            px_error(parser, place ? place : item,
+                     "this rule has no match and takes every request, so the %s below it %s never "
+                     "reached: give it a match or move it to the end",
+                     left == 1 ? "rule" : "rules", left == 1 ? "is" : "are");
+            return;
+        }
+    }
+}
+
+void px_parse_rules(struct px_parser *parser, const struct px_node *node,
+                    struct px_rule ***ret_rules, uint32_t *ret_count)
+{
+    if (!px_parse_list(parser, node, "rules such as [{name: main, weights: {blue: 1}}]", 128)) {
+        return;
+    }
+    struct px_rule **rules = px_parser_alloc(parser, node->count, sizeof(struct px_rule *));
+    if (!rules) {
+        return;
+    }
+    uint32_t count = 0;
+    PX_NODE_FOR_EACH (item, node) {
+        rules[count] = parse_rule(parser, item);
+        if (!rules[count]) {
+            break;
+        }
+        count++;
+    }
+    check_names(parser, node);
+    check_order(parser, node);
+    *ret_rules = rules;
+    *ret_count = count;
+}

@@ -1,0 +1,63 @@
+#include "proxy/config/parse.h"
+
+#include <ctype.h>
+
+#define WORD_MAX 64
+
+static int fold(char c)
+{
+    return c == '-' ? '_' : tolower((unsigned char)c);
+}
+
+/* Optimal string alignment: a swap of neighbours counts as one, as fingers do it. */
+static uint32_t distance(struct tn_str a, struct tn_str b)
+{
+    uint32_t rows[3][WORD_MAX + 1];
+    uint32_t *before = rows[0];
+    uint32_t *last = rows[1];
+    uint32_t *row = rows[2];
+    for (size_t j = 0; j <= b.len; j++) {
+        last[j] = (uint32_t)j;
+    }
+    for (size_t i = 1; i <= a.len; i++) {
+        row[0] = (uint32_t)i;
+        for (size_t j = 1; j <= b.len; j++) {
+            bool same = fold(a.ptr[i - 1]) == fold(b.ptr[j - 1]);
+            uint32_t best = last[j - 1] + !same;
+            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+            best = last[j] + 1 < best ? last[j] + 1 : best;
+            if (i > 1 && j > 1 && fold(a.ptr[i - 1]) == fold(b.ptr[j - 2]) &&
+                fold(a.ptr[i - 2]) == fold(b.ptr[j - 1]) && before[j - 2] + 1 < best) {
+                best = before[j - 2] + 1;
+            }
+            row[j] = best;
+        }
+        uint32_t *reused = before;
+        before = last;
+        last = row;
+        row = reused;
+    }
+    return last[b.len];
+}
+
+const char *px_suggest(struct tn_str found, const char *const *words, size_t count)
+{
+    const char *nearest = NULL;
+    uint32_t least = UINT32_MAX;
+    if (found.len == 0 || found.len > WORD_MAX) {
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct tn_str word = tn_str_of(words[i]);
+        if (word.len > WORD_MAX) {
+            continue;
+        }
+        size_t longer = word.len > found.len ? word.len : found.len;
+        uint32_t d = distance(found, word);
+        if (d < least && d <= (longer + 2) / 4 + 1u && d * 2 <= longer) {
+            least = d;
+            nearest = words[i];
+        }
+    }
+    return nearest;
+}
