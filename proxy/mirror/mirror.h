@@ -57,6 +57,9 @@ void px_mirrors_free(struct px_mirrors *mirrors);
 /* As px_pool_drop_idle(): the endpoint leaves the configuration. */
 void px_mirrors_drop_idle(struct px_mirrors *mirrors, const struct px_endpoint *endpoint);
 
+/* Closes idle connections to an endpoint that left the configuration: before its memory goes. */
+void px_mirrors_drop_idle(struct px_mirrors *mirrors, const struct px_endpoint *endpoint);
+
 struct px_mirror_begin {
     const struct tn_http_head *head; /* as received */
     const struct tn_http_forward_request

@@ -44,11 +44,12 @@ struct px_stats_cell {
     X(BUFFER, "buffer")       /* it lags more than mirror_buffer before its first byte went */     \
     X(MEMORY, "memory")       /* 16 MiB of the process are used */                                 \
     X(NO_ENDPOINT, "no_endpoint")                                                                  \
-    X(CONNECT, "connect")                                                                          \
+    X(CONNECT, "connect") /* refused, or the connection was gone before its first byte went */     \
     X(CONNECT_TIMEOUT, "connect_timeout")                                                          \
     X(CLIENT_LEFT, "client_left")                                                                  \
     X(LIMIT, "limit") /* body larger than max_body */                                              \
-    X(STOPPED, "stopped")
+    X(STOPPED, "stopped")                                                                          \
+    X(TIMEOUT, "timeout") /* mirror_total was over before its first byte went */
 #define PX_MIRROR_FAIL_MAP(X)                                                                      \
     X(TIMEOUT, "timeout")                                                                          \
     X(RESET, "reset")                                                                              \
@@ -56,7 +57,8 @@ struct px_stats_cell {
     X(BUFFER, "buffer")                                                                            \
     X(CLIENT_LEFT, "client_left")                                                                  \
     X(LIMIT, "limit")                                                                              \
-    X(STOPPED, "stopped")
+    X(STOPPED, "stopped")                                                                          \
+    X(MEMORY, "memory")
 
 enum px_mirror_drop {
 #define PX_MIRROR_DROP_ENUM(name, label) PX_MIRROR_DROP_##name,

@@ -1,0 +1,221 @@
+#include "proxy/mirror/copy.h"
+
+#include "lib/base/clock.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#define WAITING_MIN_BYTES 1024u
+
+/* One reason, two names: before and after the first byte. */
+static const struct {
+    enum px_mirror_drop drop;
+    enum px_mirror_fail fail;
+} names[PX_COPY_WHY_COUNT] = {
+    [PX_COPY_IN_FLIGHT] = {PX_MIRROR_DROP_IN_FLIGHT, PX_MIRROR_FAIL_COUNT},
+    [PX_COPY_BUFFER] = {PX_MIRROR_DROP_BUFFER, PX_MIRROR_FAIL_BUFFER},
+    [PX_COPY_MEMORY] = {PX_MIRROR_DROP_MEMORY, PX_MIRROR_FAIL_MEMORY},
+    [PX_COPY_NO_ENDPOINT] = {PX_MIRROR_DROP_NO_ENDPOINT, PX_MIRROR_FAIL_COUNT},
+    [PX_COPY_CONNECT] = {PX_MIRROR_DROP_CONNECT, PX_MIRROR_FAIL_COUNT},
+    [PX_COPY_CONNECT_TIMEOUT] = {PX_MIRROR_DROP_CONNECT_TIMEOUT, PX_MIRROR_FAIL_COUNT},
+    [PX_COPY_TIMEOUT] = {PX_MIRROR_DROP_TIMEOUT, PX_MIRROR_FAIL_TIMEOUT},
+    [PX_COPY_RESET] = {PX_MIRROR_DROP_CONNECT, PX_MIRROR_FAIL_RESET},
+    /* bytes that nobody asked for: the connection is useless */
+    [PX_COPY_PROTOCOL] = {PX_MIRROR_DROP_CONNECT, PX_MIRROR_FAIL_PROTOCOL},
+    [PX_COPY_CLIENT_LEFT] = {PX_MIRROR_DROP_CLIENT_LEFT, PX_MIRROR_FAIL_CLIENT_LEFT},
+    [PX_COPY_LIMIT] = {PX_MIRROR_DROP_LIMIT, PX_MIRROR_FAIL_LIMIT},
+    [PX_COPY_STOPPED] = {PX_MIRROR_DROP_STOPPED, PX_MIRROR_FAIL_STOPPED},
+};
+
+static void mark_sent(struct px_mirror_copy *copy)
+{
+    if (copy->is_sent)
+        return;
+    copy->is_sent = true;
+    copy->counters->sent++;
+}
+
+static void count_end(struct px_mirror_copy *copy, enum px_copy_why why)
+{
+    copy->end.reason = "";
+    if (why == PX_COPY_ANSWERED) {
+        mark_sent(copy); /* its bytes may have left the tail unnoticed */
+        copy->counters->answered++;
+        copy->end.outcome = "answered";
+    } else if (copy->is_sent) {
+        assert(names[why].fail < PX_MIRROR_FAIL_COUNT);
+        copy->counters->failed[names[why].fail]++;
+        copy->end.outcome = "failed";
+        copy->end.reason = px_mirror_fail_label(names[why].fail);
+    } else {
+        copy->counters->dropped[names[why].drop]++;
+        copy->end.outcome = "dropped";
+        copy->end.reason = px_mirror_drop_label(names[why].drop);
+    }
+}
+
+static void give_back(struct px_mirror_copy *copy, bool healthy)
+{
+    const struct px_mirrors_options *options = &copy->mirrors->options;
+
+    tn_deadline_clear(options->loop, &copy->deadline);
+    if (copy->upstream)
+        px_upstream_release(copy->upstream, healthy);
+    copy->upstream = NULL;
+    free(copy->waiting);
+    free(copy->partial);
+    copy->waiting = NULL;
+    copy->partial = NULL;
+    atomic_fetch_sub_explicit(options->memory, copy->charged, memory_order_relaxed);
+    options->stats->mirror_memory_bytes -= copy->charged;
+    copy->charged = 0;
+    if (copy->is_counted)
+        atomic_fetch_sub_explicit(options->in_flight, 1, memory_order_relaxed);
+    copy->is_counted = false;
+}
+
+void px_copy_over(struct px_mirror_copy *copy, enum px_copy_why why, bool healthy)
+{
+    const struct px_mirrors_options *options = &copy->mirrors->options;
+
+    assert(copy->is_live);
+    copy->is_live = false;
+    count_end(copy, why);
+    give_back(copy, healthy);
+    tn_list_remove(&copy->node);
+    copy->end.status = copy->status;
+    copy->end.duration_us =
+        (tn_clock_system.monotonic_ns(tn_clock_system.context) - copy->started_ns) / 1000;
+    if (options->on_end)
+        options->on_end(options->context, &copy->end);
+    if (copy->has_handle)
+        tn_list_push_back(&copy->mirrors->shells, &copy->node);
+    else if (copy != copy->mirrors->spare)
+        free(copy);
+}
+
+bool px_copy_charge(struct px_mirror_copy *copy, uint64_t more)
+{
+    const struct px_mirrors_options *options = &copy->mirrors->options;
+    uint64_t want = sizeof(*copy) + copy->waiting_size + copy->partial_len + more;
+
+    if (copy->upstream)
+        want += tn_stream_queued(&copy->upstream->stream);
+    if (want <= copy->charged) {
+        atomic_fetch_sub_explicit(options->memory, copy->charged - want, memory_order_relaxed);
+        options->stats->mirror_memory_bytes -= copy->charged - want;
+        copy->charged = want;
+        return true;
+    }
+    more = want - copy->charged;
+    if (atomic_fetch_add_explicit(options->memory, more, memory_order_relaxed) + more >
+        options->limits->mirror_memory_bytes) {
+        atomic_fetch_sub_explicit(options->memory, more, memory_order_relaxed);
+        return false;
+    }
+    options->stats->mirror_memory_bytes += more;
+    copy->charged = want;
+    return true;
+}
+
+static size_t sum(const struct tn_str *pieces, unsigned count)
+{
+    size_t total = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        total += pieces[i].len;
+    return total;
+}
+
+/* Room for len more bytes; PX_COPY_WHY_COUNT, or why not. */
+static enum px_copy_why reserve(struct px_mirror_copy *copy, size_t len)
+{
+    size_t max = copy->mirrors->options.limits->mirror_buffer_bytes;
+    size_t need = copy->waiting_len + len;
+    size_t size = copy->waiting_size;
+    char *grown;
+
+    if (need > max)
+        return PX_COPY_BUFFER;
+    if (need <= size)
+        return PX_COPY_WHY_COUNT;
+    size = size ? size : WAITING_MIN_BYTES;
+    while (size < need)
+        size *= 2;
+    if (size > max)
+        size = max;
+    if (!px_copy_charge(copy, size - copy->waiting_size))
+        return PX_COPY_MEMORY;
+    grown = realloc(copy->waiting, size);
+    if (!grown)
+        return PX_COPY_MEMORY;
+    copy->waiting = grown;
+    copy->waiting_size = (uint32_t)size;
+    return PX_COPY_WHY_COUNT;
+}
+
+bool px_copy_put(struct px_mirror_copy *copy, const struct tn_str *pieces, unsigned count)
+{
+    enum px_copy_why why = reserve(copy, sum(pieces, count));
+
+    if (why != PX_COPY_WHY_COUNT) {
+        px_copy_over(copy, why, false);
+        return false;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (pieces[i].len > 0)
+            memcpy(copy->waiting + copy->waiting_len, pieces[i].ptr, pieces[i].len);
+        copy->waiting_len += (uint32_t)pieces[i].len;
+    }
+    return true;
+}
+
+/* What went, what is left in the tail, and whether that is too much. */
+static bool settle(struct px_mirror_copy *copy, size_t given)
+{
+    size_t queued = tn_stream_queued(&copy->upstream->stream);
+
+    if (queued < given)
+        mark_sent(copy);
+    if (queued > copy->mirrors->options.limits->mirror_buffer_bytes) {
+        px_copy_over(copy, PX_COPY_BUFFER, false);
+        return false;
+    }
+    if (!px_copy_charge(copy, 0)) {
+        px_copy_over(copy, PX_COPY_MEMORY, false);
+        return false;
+    }
+    return true;
+}
+
+void px_copy_settle(struct px_mirror_copy *copy)
+{
+    mark_sent(copy);
+    px_copy_charge(copy, 0);
+}
+
+bool px_copy_send(struct px_mirror_copy *copy, const struct tn_str *pieces, unsigned count)
+{
+    struct tn_str all[TN_STREAM_PIECES_MAX];
+    size_t queued;
+    int error;
+
+    assert(count < TN_STREAM_PIECES_MAX);
+    if (!copy->upstream->is_connected || !copy->is_flushing)
+        return count == 0 || px_copy_put(copy, pieces, count);
+    all[0] = (struct tn_str){copy->waiting, copy->waiting_len};
+    if (count > 0)
+        memcpy(all + 1, pieces, count * sizeof(*pieces));
+    queued = tn_stream_queued(&copy->upstream->stream);
+    error = tn_stream_write(&copy->upstream->stream, all, count + 1);
+    if (error) {
+        px_copy_over(copy, error == -ENOMEM ? PX_COPY_MEMORY : PX_COPY_RESET, false);
+        return false;
+    }
+    queued += sum(all, count + 1);
+    free(copy->waiting);
+    copy->waiting = NULL;
+    copy->waiting_len = copy->waiting_size = 0;
+    return settle(copy, queued);
+}
