@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <zlib.h>
 
-/* A body too large is read on for so long, so that its sender meets the 413 and not a reset. */
+/* So much of a body too large is read, and not a byte kept. */
 #define DRAIN_MAX (4 * (uint64_t)APP_BODY_MAX)
 
 /* Descriptors that are not connections: files, listeners, epoll. */
@@ -35,13 +35,21 @@ void app_request_wake(struct app_request *request)
     atomic_fetch_sub(&service->waiting, 1);
 }
 
-static bool is_too_large(struct MHD_Connection *connection)
+/*
+ * Whether to refuse a body before it was read, which costs the connection. Otherwise it is read
+ * first, so that the sender meets the 413 and not a reset; unless it asked beforehand, or there is
+ * too much of it.
+ */
+static bool is_refused_unread(struct MHD_Connection *connection)
 {
     uint64_t len;
     const char *text =
         MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const char *expect =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_EXPECT);
     /* What libmicrohttpd let through is a number; one that we cannot read is too long. */
-    return text != NULL && app_text_parse_u64(text, APP_BODY_MAX, &len) != 0;
+    return text != NULL &&
+           app_text_parse_u64(text, expect == NULL ? DRAIN_MAX : APP_BODY_MAX, &len) != 0;
 }
 
 static enum MHD_Result begin(struct app_service *service, struct MHD_Connection *connection,
@@ -56,7 +64,7 @@ static enum MHD_Result begin(struct app_service *service, struct MHD_Connection 
     *state = request;
     atomic_fetch_add(&service->active, 1);
     app_handlers_choose(request, url, method);
-    if (is_too_large(connection)) {
+    if (is_refused_unread(connection)) {
         return app_reply_error(request, MHD_HTTP_CONTENT_TOO_LARGE, "a body of 16 MiB at most");
     }
     return MHD_YES;
