@@ -50,11 +50,17 @@ struct px_parser {
     struct px_arena_block *arena;
 };
 
-/* --- parse_yaml.c: text to nodes ----------------------------------------------------------- */
+/* --- parse_yaml.c, nodes.c: text to nodes
+ * ----------------------------------------------------------- */
 
 /* The tree, or NULL: then a message was added or memory ran out. */
 struct px_node *px_parse_yaml(struct px_parser *parser, struct tn_str text);
 void px_parser_deinit(struct px_parser *parser);
+
+/* Zeroed memory that lives as long as the parser; NULL sets out_of_memory. */
+void *px_parser_arena(struct px_parser *parser, size_t size);
+void px_check_duplicates(struct px_parser *parser, const struct px_node *map);
+bool px_is_printable(struct tn_str text);
 
 #define PX_NODE_FOR_EACH(child, parent)                                                            \
     for (const struct px_node *child = (parent)->first; child; child = (child)->next)
@@ -105,9 +111,9 @@ bool px_parse_string(struct px_parser *parser, const struct px_node *node, const
 bool px_parse_path(struct px_parser *parser, const struct px_node *node, char **target);
 bool px_parse_token(struct px_parser *parser, const struct px_node *node, const char *what,
                     char **target);
-/* A name of [A-Za-z0-9._-] and `extra`, 1 to 63 bytes. */
+/* A name of [A-Za-z0-9._-] and `extra`, 1 to max bytes. */
 bool px_parse_name(struct px_parser *parser, const struct px_node *node, const char *extra,
-                   char **target);
+                   size_t max, char **target);
 bool px_parse_word(struct px_parser *parser, const struct px_node *node, const char *const *words,
                    size_t count, uint32_t *ret_index);
 bool px_parse_bool(struct px_parser *parser, const struct px_node *node, bool *ret_value);
@@ -139,6 +145,9 @@ px_key_fn px_key_u32, px_key_u64, px_key_ms, px_key_bytes32, px_key_bytes, px_ke
 /* False when the node is no map at all. what: "a rule", for messages. */
 bool px_parse_map(struct px_parser *parser, const struct px_node *node, const char *what,
                   const struct px_key *keys, size_t count, void *target);
+
+/* The key is there, or misspelt: then saying that it is missing would be the same news twice. */
+bool px_node_means(const struct px_node *map, const char *key);
 
 /* False, with a message, unless the node is a list of 1 to max items. */
 bool px_parse_list(struct px_parser *parser, const struct px_node *node, const char *what,

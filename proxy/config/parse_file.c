@@ -7,6 +7,7 @@
 
 static int parse_into(struct px_parser *parser, struct tn_str text, struct px_config *config)
 {
+    uint32_t errors_before = parser->messages->error_count;
     const struct px_node *node = px_parse_yaml(parser, text);
     if (node) {
         px_parse_top(parser, node, config);
@@ -16,7 +17,7 @@ static int parse_into(struct px_parser *parser, struct tn_str text, struct px_co
     if (parser->out_of_memory) {
         return -ENOMEM;
     }
-    return parser->messages->error_count > 0 ? -EINVAL : 0;
+    return parser->messages->error_count > errors_before ? -EINVAL : 0;
 }
 
 int px_config_parse(struct tn_str text, const char *name, const char *dir,
@@ -52,6 +53,7 @@ int px_config_parse_rules(struct tn_str text, const char *name, const struct px_
 {
     struct px_rule **rules = NULL;
     uint32_t count = 0;
+    uint32_t errors_before = messages->error_count;
     struct px_parser parser = {.messages = messages, .dir = config->dir, .config = config};
     if (px_messages_set_file(messages, name) < 0) {
         return -ENOMEM;
@@ -62,7 +64,7 @@ int px_config_parse_rules(struct tn_str text, const char *name, const struct px_
     }
     px_parser_deinit(&parser);
     px_messages_sort(messages);
-    if (parser.out_of_memory || messages->error_count > 0) {
+    if (parser.out_of_memory || messages->error_count > errors_before) {
         px_rules_free(rules, count);
         return parser.out_of_memory ? -ENOMEM : -EINVAL;
     }

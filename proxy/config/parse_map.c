@@ -17,7 +17,7 @@ static void refuse_unknown(struct px_parser *parser, const struct px_node *value
     if (suggestion) {
         px_text_add(&text, " (did you mean '%s'?)", suggestion);
     } else {
-        px_text_add(&text, ": %s has", what);
+        px_text_add(&text, " in %s; known are", what);
         const char *comma = " ";
         for (size_t i = 0; i < count; i++) {
             if (keys[i].parse) {
@@ -34,7 +34,11 @@ bool px_parse_map(struct px_parser *parser, const struct px_node *node, const ch
 {
     if (node->kind != PX_NODE_MAP) {
         struct px_text text = {0};
-        px_text_add(&text, "%s as a map of keys and values", what);
+        px_text_add(&text, "a map with %s", keys[0].name);
+        for (size_t i = 1; i < count && i < 3 && keys[i].parse; i++) {
+            px_text_add(&text, ", %s", keys[i].name);
+        }
+        px_text_add(&text, count > 3 ? " and so on" : "");
         px_expected(parser, node, text.bytes, NULL);
         return false;
     }
@@ -76,4 +80,17 @@ bool px_parse_list(struct px_parser *parser, const struct px_node *node, const c
         return false;
     }
     return true;
+}
+
+bool px_node_means(const struct px_node *map, const char *key)
+{
+    if (px_node_find(map, key)) {
+        return true;
+    }
+    PX_NODE_FOR_EACH (value, map) {
+        if (px_suggest(value->key->text, &key, 1)) {
+            return true;
+        }
+    }
+    return false;
 }

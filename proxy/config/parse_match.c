@@ -186,9 +186,11 @@ static void parse_plain(struct px_parser *parser, const struct px_node *node, en
         }
         return;
     }
-    if (px_parse_map(parser, node, "text, or the value to compare with", plain_keys,
-                     COUNT_OF(plain_keys), &context) &&
-        !context.said) {
+    if (node->kind == PX_NODE_LIST) {
+        px_expected(parser, node, "text, or a map such as {prefix: TEXT}", NULL);
+    } else if (px_parse_map(parser, node, "host, path or method", plain_keys, COUNT_OF(plain_keys),
+                            &context) &&
+               !context.said) {
         px_error(parser, node, "%.*s: nothing to compare with: give one of value, prefix or regex",
                  TN_STR_ARGS(node->key->text));
     }
@@ -210,10 +212,11 @@ static void parse_named(struct px_parser *parser, const struct px_node *node, en
     *ret_count = node->count;
     PX_NODE_FOR_EACH (item, node) {
         struct value_target context = {.value = values++, .subject = subject};
-        if (!px_parse_map(parser, item, "one value", named_keys, COUNT_OF(named_keys), &context)) {
+        if (!px_parse_map(parser, item, "a header, cookie or query parameter", named_keys,
+                          COUNT_OF(named_keys), &context)) {
             continue;
         }
-        if (!px_node_find(item, "name")) {
+        if (!px_node_means(item, "name")) {
             px_error(parser, item, "%.*s: 'name' is missing", TN_STR_ARGS(node->key->text));
         }
         if (!context.said) {

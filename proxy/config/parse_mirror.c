@@ -110,11 +110,11 @@ static void check_to(struct px_parser *parser, const struct px_node *item,
 {
     const struct px_mirror *mirror = &rule->mirrors[rule->mirror_count - 1];
     const struct px_node *to = px_node_find(item, "to");
-    if (!to) {
+    if (!px_node_means(item, "to")) {
         px_error(parser, item, "mirror: 'to' is missing: the version that gets the copies");
         return;
     }
-    for (uint32_t i = 0; mirror->to && i + 1 < rule->mirror_count; i++) {
+    for (uint32_t i = 0; to && mirror->to && i + 1 < rule->mirror_count; i++) {
         if (rule->mirrors[i].to && strcmp(rule->mirrors[i].to, mirror->to) == 0) {
             px_error(parser, to, "this rule already has a mirror to '%s'", mirror->to);
             return;

@@ -37,7 +37,7 @@ void px_parse_listen(struct px_parser *parser, const struct px_node *node, struc
             px_parse_address(parser, item, 0, &listen->address);
         } else if (px_parse_map(parser, item, "a listener", keys, sizeof(keys) / sizeof(keys[0]),
                                 listen) &&
-                   !px_node_find(item, "address")) {
+                   !px_node_means(item, "address")) {
             px_error(parser, item, "listen: 'address' is missing");
         }
     }
@@ -227,7 +227,7 @@ void px_check_addresses(struct px_parser *parser, const struct px_node *top,
         const struct px_node *admin = px_node_find(top, "admin");
         used[count++] = (struct used){admin, &config->admin_address};
         check_free(parser, used, count);
-        if (!px_node_find(top, "token_file")) {
+        if (!px_node_means(top, "token_file")) {
             px_error(parser, admin,
                      "admin: a TCP address needs token_file: whoever reaches the "
                      "port must show a token");

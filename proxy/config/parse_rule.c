@@ -53,7 +53,7 @@ static void key_name(struct px_parser *parser, const struct px_node *node, const
 {
     (void)key;
     struct px_rule *rule = context;
-    px_parse_name(parser, node, "/", &rule->name);
+    px_parse_name(parser, node, "/", PX_NAME_MAX, &rule->name);
 }
 
 static void key_match(struct px_parser *parser, const struct px_node *node,
@@ -209,13 +209,13 @@ static void check_rule(struct px_parser *parser, const struct px_node *node,
     const struct px_node *weights = px_node_find(node, "weights");
     const char *only = NULL;
     uint32_t positive = count_positive(rule, &only);
-    if (!px_node_find(node, "name")) {
+    if (!px_node_means(node, "name")) {
         px_error(parser, node, "this rule has no name");
     }
-    if (!weights) {
+    if (!px_node_means(node, "weights")) {
         px_error(parser, node, "this rule has no weights, such as {blue: 90, green: 10}");
     }
-    if (positive >= 2 && !px_node_find(node, "stable")) {
+    if (positive >= 2 && !px_node_means(node, "stable")) {
         px_error(parser, weights->key,
                  "two or more versions with weight need 'stable': the version that abort goes "
                  "back to");

@@ -136,7 +136,7 @@ static void finish(struct px_parser *parser, const struct px_node *node, struct 
     const struct px_node *name = px_node_find(node, "name");
     const struct px_node *affinity = px_node_find(node, "affinity");
     const struct px_node *on_missing = px_node_find(node, "on_missing");
-    if (!px_node_find(node, "by")) {
+    if (!px_node_means(node, "by")) {
         px_error(parser, node,
                  "sticky: 'by' is missing: cookie, cookie:NAME, header:NAME or client_ip");
     }
@@ -148,9 +148,9 @@ static void finish(struct px_parser *parser, const struct px_node *node, struct 
     }
     if (sticky->affinity_session && sticky->by > PX_STICKY_COOKIE) {
         px_error(parser, affinity, "affinity: session needs 'by: cookie', which holds the binding");
-    } else if (sticky->affinity_session && !px_node_find(node, "key_file")) {
+    } else if (sticky->affinity_session && !px_node_means(node, "key_file")) {
         px_error(parser, affinity,
-                 "affinity: session needs key_file: without a signature anybody could write his "
+                 "affinity: session needs key_file: without a signature anybody could write their "
                  "own binding");
     }
     if (on_missing && !sticky->scope_endpoint) {

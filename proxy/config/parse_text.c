@@ -115,10 +115,10 @@ bool px_parse_token(struct px_parser *parser, const struct px_node *node, const 
 }
 
 bool px_parse_name(struct px_parser *parser, const struct px_node *node, const char *extra,
-                   char **target)
+                   size_t max, char **target)
 {
     bool is_name = node->kind == PX_NODE_SCALAR && !is_null(node) && node->text.len > 0 &&
-                   node->text.len <= PX_NAME_MAX;
+                   node->text.len <= max;
     for (size_t i = 0; is_name && i < node->text.len; i++) {
         unsigned char byte = (unsigned char)node->text.ptr[i];
         is_name = byte != 0 && byte < 0x7f &&
@@ -126,8 +126,7 @@ bool px_parse_name(struct px_parser *parser, const struct px_node *node, const c
     }
     if (!is_name) {
         struct px_text what = {0};
-        px_text_add(&what, "a name of 1 to %d letters, digits and any of ._-%s", PX_NAME_MAX,
-                    extra);
+        px_text_add(&what, "a name of 1 to %zu letters, digits and ._-%s", max, extra);
         px_expected(parser, node, what.bytes, NULL);
         return false;
     }

@@ -199,15 +199,19 @@ static void check_used(struct px_parser *parser, const struct top *top)
 
 void px_parse_top(struct px_parser *parser, const struct px_node *node, struct px_config *config)
 {
-    static const char *const required[] = {"listen", "versions", "rules"};
+    static const char *const required[][2] = {
+        {"listen", "where clients connect, such as listen: [\"0.0.0.0:8080\"]"},
+        {"versions", "such as versions: {blue: {endpoints: [\"127.0.0.1:5001\"]}}"},
+        {"rules", "such as rules: [{name: main, weights: {blue: 1}}]"},
+    };
     struct top top = {.config = config};
     if (!px_parse_map(parser, node, "the configuration", top_keys,
                       sizeof(top_keys) / sizeof(top_keys[0]), &top)) {
         return;
     }
     for (size_t i = 0; i < sizeof(required) / sizeof(required[0]); i++) {
-        if (!px_node_find(node, required[i])) {
-            px_error_at(parser, 0, 0, "'%s' is missing", required[i]);
+        if (!px_node_means(node, required[i][0])) {
+            px_error_at(parser, 0, 0, "'%s' is missing: %s", required[i][0], required[i][1]);
         }
     }
     px_check_addresses(parser, node, config);

@@ -1,6 +1,7 @@
 #include "proxy/config/parse.h"
 #include "proxy/config/units.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,6 +10,15 @@
 static bool is_said(const struct px_node *node)
 {
     return node->kind == PX_NODE_SCALAR && node->text.len > 0;
+}
+
+static size_t count_digits(struct tn_str text)
+{
+    size_t digits = 0;
+    while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9') {
+        digits++;
+    }
+    return digits;
 }
 
 bool px_parse_bool(struct px_parser *parser, const struct px_node *node, bool *ret_value)
@@ -78,41 +88,75 @@ bool px_parse_percent(struct px_parser *parser, const struct px_node *node, uint
     return false;
 }
 
-static void expected_duration(struct px_parser *parser, const struct px_node *node, uint64_t min,
-                              uint64_t max, const char *off)
+/* "2", "5 min", "30sec": what they must have meant, in the one spelling; NULL when unclear. */
+static const char *suggest_duration(struct tn_str text, char *buffer, size_t size)
 {
-    char low[PX_UNITS_TEXT_SIZE];
-    char high[PX_UNITS_TEXT_SIZE];
-    struct px_text what = {0};
-    px_text_add(&what, "a duration such as 500ms, 2s or 5m");
-    uint64_t top = max == PX_NO_LIMIT ? PX_UNITS_DURATION_MAX_MS : max;
-    px_text_add(&what, " from %s to %s%s", px_units_write_duration(min, low),
-                px_units_write_duration(top, high), off);
-    /* A bare number is the commonest mistake: seconds, most likely. */
-    char suggestion[48];
-    unsigned long long number;
-    bool is_bare = node->kind == PX_NODE_SCALAR &&
-                   tn_str_parse_u64(node->text, 999999999, &number) == 0 && number * 1000 >= min &&
-                   number * 1000 <= top;
-    if (is_bare) {
-        snprintf(suggestion, sizeof(suggestion), "%llus", number);
+    static const char *const units[][2] = {{"ms", "ms"}, {"mil", "ms"}, {"s", "s"},
+                                           {"m", "m"},   {"h", "h"},    {"d", "d"}};
+    size_t digits = count_digits(text);
+    struct tn_str unit = tn_str_trim((struct tn_str){text.ptr + digits, text.len - digits});
+    if (digits == 0 || digits > 12) {
+        return NULL;
     }
-    px_expected(parser, node, what.bytes, is_bare ? suggestion : NULL);
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        struct tn_str start = tn_str_of(units[i][0]);
+        bool is_unit = unit.len >= start.len && isalpha((unsigned char)unit.ptr[unit.len - 1]) &&
+                       tn_str_equal_nocase((struct tn_str){unit.ptr, start.len}, start);
+        if (is_unit || unit.len == 0) {
+            /* a bare number: seconds, most likely */
+            snprintf(buffer, size, "%.*s%s", (int)digits, text.ptr,
+                     unit.len == 0 ? "s" : units[i][1]);
+            return buffer;
+        }
+    }
+    return NULL;
+}
+
+/* "at least 100ms": when the text itself is right, only the bound that it breaks matters. */
+static bool expected_bound(struct px_parser *parser, const struct px_node *node, int order,
+                           const char *low, const char *high)
+{
+    struct px_text what = {0};
+    if (order == 0) {
+        return false;
+    }
+    px_text_add(&what, order < 0 ? "at least %s" : "at most %s", order < 0 ? low : high);
+    px_expected(parser, node, what.bytes, NULL);
+    return true;
+}
+
+static int compare(uint64_t value, uint64_t min, uint64_t max)
+{
+    return value < min ? -1 : value > max;
 }
 
 bool px_parse_duration(struct px_parser *parser, const struct px_node *node, uint64_t min,
                        uint64_t max, uint64_t *ret_ms)
 {
-    uint64_t ms;
+    uint64_t top = max == PX_NO_LIMIT ? PX_UNITS_DURATION_MAX_MS : max;
+    uint64_t ms = 0;
     if (max == PX_NO_LIMIT && is_said(node) && tn_str_equal(node->text, TN_STR("off"))) {
         *ret_ms = PX_NO_LIMIT;
         return true;
     }
-    if (is_said(node) && px_units_parse_duration(node->text, &ms) == 0 && ms >= min && ms <= max) {
+    int r = is_said(node) ? px_units_parse_duration(node->text, &ms) : -EINVAL;
+    if (r == 0 && compare(ms, min, top) == 0) {
         *ret_ms = ms;
         return true;
     }
-    expected_duration(parser, node, min, max, max == PX_NO_LIMIT ? ", or off" : "");
+    char low[PX_UNITS_TEXT_SIZE];
+    char high[PX_UNITS_TEXT_SIZE];
+    px_units_write_duration(min, low);
+    px_units_write_duration(top, high);
+    int order = r == -ERANGE ? 1 : r == 0 ? compare(ms, min, top) : 0;
+    if (!expected_bound(parser, node, order, low, high)) {
+        char suggestion[48];
+        px_expected(parser, node,
+                    max == PX_NO_LIMIT ? "a duration such as 500ms, 2s or 5m, or off"
+                                       : "a duration such as 500ms, 2s or 5m",
+                    is_said(node) ? suggest_duration(node->text, suggestion, sizeof(suggestion))
+                                  : NULL);
+    }
     return false;
 }
 
@@ -120,10 +164,7 @@ bool px_parse_duration(struct px_parser *parser, const struct px_node *node, uin
 static const char *suggest_size(struct tn_str text, char *buffer, size_t size)
 {
     static const char *const units[][2] = {{"k", "KiB"}, {"m", "MiB"}, {"g", "GiB"}};
-    size_t digits = 0;
-    while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9') {
-        digits++;
-    }
+    size_t digits = count_digits(text);
     struct tn_str unit = tn_str_trim((struct tn_str){text.ptr + digits, text.len - digits});
     if (digits == 0 || digits > 12 || unit.len == 0 || unit.len > 3) {
         return NULL;
@@ -145,26 +186,30 @@ static const char *suggest_size(struct tn_str text, char *buffer, size_t size)
 bool px_parse_size(struct px_parser *parser, const struct px_node *node, uint64_t min, uint64_t max,
                    uint64_t *ret_bytes)
 {
-    uint64_t bytes;
+    uint64_t top = max == PX_NO_LIMIT ? PX_UNITS_SIZE_MAX : max;
+    uint64_t bytes = 0;
     if (max == PX_NO_LIMIT && is_said(node) && tn_str_equal(node->text, TN_STR("unlimited"))) {
         *ret_bytes = PX_NO_LIMIT;
         return true;
     }
-    if (is_said(node) && px_units_parse_size(node->text, &bytes) == 0 && bytes >= min &&
-        bytes <= max) {
+    int r = is_said(node) ? px_units_parse_size(node->text, &bytes) : -EINVAL;
+    if (r == 0 && compare(bytes, min, top) == 0) {
         *ret_bytes = bytes;
         return true;
     }
     char low[PX_UNITS_TEXT_SIZE];
     char high[PX_UNITS_TEXT_SIZE];
-    char suggestion[48];
-    struct px_text what = {0};
-    px_text_add(&what, "a size in bytes, or such as 64KiB or 16MiB, from %s to %s%s",
-                px_units_write_size(min, low),
-                px_units_write_size(max == PX_NO_LIMIT ? PX_UNITS_SIZE_MAX : max, high),
-                max == PX_NO_LIMIT ? ", or unlimited" : "");
-    px_expected(parser, node, what.bytes,
-                is_said(node) ? suggest_size(node->text, suggestion, sizeof(suggestion)) : NULL);
+    px_units_write_size(min, low);
+    px_units_write_size(top, high);
+    int order = r == -ERANGE ? 1 : r == 0 ? compare(bytes, min, top) : 0;
+    if (!expected_bound(parser, node, order, low, high)) {
+        char suggestion[48];
+        px_expected(parser, node,
+                    max == PX_NO_LIMIT ? "a size such as 65536, 64KiB or 16MiB, or unlimited"
+                                       : "a size such as 65536, 64KiB or 16MiB",
+                    is_said(node) ? suggest_size(node->text, suggestion, sizeof(suggestion))
+                                  : NULL);
+    }
     return false;
 }
 

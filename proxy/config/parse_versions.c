@@ -27,7 +27,7 @@ static void key_build(struct px_parser *parser, const struct px_node *node,
 {
     (void)key;
     struct px_version *version = context;
-    px_parse_name(parser, node, "/:@+", &version->build);
+    px_parse_name(parser, node, "/:@+", 255, &version->build);
 }
 
 static void key_balance(struct px_parser *parser, const struct px_node *node,
@@ -94,7 +94,7 @@ static const struct px_key version_keys[] = {
 static void parse_version(struct px_parser *parser, const struct px_node *node,
                           struct px_version *version)
 {
-    px_parse_name(parser, node->key, "", &version->name);
+    px_parse_name(parser, node->key, "", PX_NAME_MAX, &version->name);
     version->build = px_parser_dup(parser, TN_STR(""));
     version->max_requests = 512;
     version->health = (struct px_health_config){
@@ -106,7 +106,7 @@ static void parse_version(struct px_parser *parser, const struct px_node *node,
     };
     if (px_parse_map(parser, node, "a version", version_keys,
                      sizeof(version_keys) / sizeof(version_keys[0]), version) &&
-        !px_node_find(node, "endpoints") && !px_node_find(node, "kubernetes")) {
+        !px_node_means(node, "endpoints") && !px_node_find(node, "kubernetes")) {
         px_error(parser, node->key, "version '%.*s' has no endpoints",
                  TN_STR_ARGS(node->key->text));
     }

@@ -1,22 +1,11 @@
 #include "proxy/config/parse.h"
 
-#include <assert.h>
-#include <stdlib.h>
 #include <yaml.h>
 
 /*
  * From libyaml's events and not its document tree: events still know anchors, tags and duplicate
  * keys, which are refused here, and nesting can be cut before it costs anything.
  */
-
-#define BLOCK_BYTES 16384
-
-struct px_arena_block {
-    struct px_arena_block *next;
-    size_t used;
-    size_t size;
-    _Alignas(16) unsigned char bytes[];
-};
 
 struct builder {
     struct px_parser *parser;
@@ -31,77 +20,10 @@ struct builder {
     bool is_holey; /* completed, but a value is missing: not worth checking */
 };
 
-static void *arena_alloc(struct px_parser *parser, size_t size)
-{
-    struct px_arena_block *block = parser->arena;
-    size = (size + 15) & ~(size_t)15;
-    if (!block || block->size - block->used < size) {
-        size_t capacity = size > BLOCK_BYTES ? size : BLOCK_BYTES;
-        block = malloc(sizeof(*block) + capacity);
-        if (!block) {
-            parser->out_of_memory = true;
-            return NULL;
-        }
-        *block = (struct px_arena_block){.next = parser->arena, .size = capacity};
-        parser->arena = block;
-    }
-    void *memory = block->bytes + block->used;
-    block->used += size;
-    memset(memory, 0, size);
-    return memory;
-}
-
-void px_parser_deinit(struct px_parser *parser)
-{
-    while (parser->arena) {
-        struct px_arena_block *next = parser->arena->next;
-        free(parser->arena);
-        parser->arena = next;
-    }
-}
-
-const struct px_node *px_node_find(const struct px_node *map, const char *key)
-{
-    if (map->kind != PX_NODE_MAP) {
-        return NULL;
-    }
-    PX_NODE_FOR_EACH (child, map) {
-        if (tn_str_equal(child->key->text, tn_str_of(key))) {
-            return child;
-        }
-    }
-    return NULL;
-}
-
 static void fail(struct builder *builder, const yaml_mark_t *mark, const char *text)
 {
     px_error_at(builder->parser, (uint32_t)mark->line + 1, (uint32_t)mark->column + 1, "%s", text);
     builder->is_over = true;
-}
-
-/*
- * The parser's character set leaves out what YAML only takes as an escape or folds as a line break
- * (NEL, LS, PS, BOM): text that got through is written back and read again unchanged.
- */
-static bool is_printable(struct tn_str text)
-{
-    static const char *const refused[] = {"\xe2\x80\xa8", "\xe2\x80\xa9", "\xef\xbb\xbf",
-                                          "\xef\xbf\xbe", "\xef\xbf\xbf"};
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char byte = (unsigned char)text.ptr[i];
-        if (byte < 0x20 || byte == 0x7f) {
-            return false;
-        }
-        if (byte == 0xc2 && (unsigned char)text.ptr[i + 1] < 0xa0) {
-            return false;
-        }
-        for (size_t k = 0; byte >= 0xe2 && k < sizeof(refused) / sizeof(refused[0]); k++) {
-            if (strncmp(text.ptr + i, refused[k], 3) == 0) {
-                return false;
-            }
-        }
-    }
-    return true;
 }
 
 static uint32_t count_characters(struct tn_str text)
@@ -120,7 +42,7 @@ static struct px_node *new_node(struct builder *builder, const yaml_event_t *eve
         fail(builder, &event->start_mark, "too many values in one file (more than 65,536)");
         return NULL;
     }
-    struct px_node *node = arena_alloc(builder->parser, sizeof(*node));
+    struct px_node *node = px_parser_arena(builder->parser, sizeof(*node));
     if (!node) {
         builder->is_over = true;
         return NULL;
@@ -162,7 +84,7 @@ static void on_scalar(struct builder *builder, const yaml_event_t *event)
         return;
     }
     size_t len = event->data.scalar.length;
-    char *copy = arena_alloc(builder->parser, len + 1);
+    char *copy = px_parser_arena(builder->parser, len + 1);
     if (!copy) {
         builder->is_over = true;
         return;
@@ -176,7 +98,7 @@ static void on_scalar(struct builder *builder, const yaml_event_t *event)
         width == count_characters(node->text) + quotes) {
         node->text_column = node->column + quotes / 2;
     }
-    if (!is_printable(node->text)) {
+    if (!px_is_printable(node->text)) {
         px_error(builder->parser, node,
                  "text with control characters or line breaks is not allowed here");
         builder->is_holey = true;
@@ -201,51 +123,6 @@ static void on_open(struct builder *builder, const yaml_event_t *event, enum px_
         builder->pending_key[builder->depth] = NULL;
         builder->stack[builder->depth++] = node;
     }
-}
-
-static int compare_keys(const void *a, const void *b)
-{
-    const struct px_node *x = *(const struct px_node *const *)a;
-    const struct px_node *y = *(const struct px_node *const *)b;
-    size_t len = x->text.len < y->text.len ? x->text.len : y->text.len;
-    int order = memcmp(x->text.ptr, y->text.ptr, len);
-    if (order == 0 && x->text.len != y->text.len) {
-        order = x->text.len < y->text.len ? -1 : 1;
-    }
-    if (order == 0) {
-        order = x->line != y->line ? (x->line < y->line ? -1 : 1)
-                                   : (x->column < y->column ? -1 : x->column > y->column);
-    }
-    return order;
-}
-
-/* Sorted, because a hostile file may hold 60,000 keys. The later ones are reported. */
-static void check_duplicates(struct builder *builder, const struct px_node *map)
-{
-    if (map->count < 2) {
-        return;
-    }
-    const struct px_node **keys = malloc(map->count * sizeof(*keys));
-    if (!keys) {
-        builder->parser->out_of_memory = true;
-        return;
-    }
-    uint32_t count = 0;
-    PX_NODE_FOR_EACH (child, map) {
-        keys[count++] = child->key;
-    }
-    qsort(keys, count, sizeof(*keys), compare_keys);
-    for (uint32_t i = 1, first = 0; i < count; i++) {
-        if (!tn_str_equal(keys[i]->text, keys[first]->text)) {
-            first = i;
-            continue;
-        }
-        struct px_text text = {0};
-        px_text_add_found(&text, keys[i]->text);
-        px_error(builder->parser, keys[i], "duplicate key %s, already on line %u", text.bytes,
-                 keys[first]->line);
-    }
-    free(keys);
 }
 
 static void refuse_properties(struct builder *builder, const yaml_event_t *event,
@@ -306,7 +183,7 @@ static void on_event(struct builder *builder, const yaml_event_t *event)
         on_open(builder, event, PX_NODE_MAP);
         break;
     case YAML_MAPPING_END_EVENT:
-        check_duplicates(builder, builder->stack[builder->depth - 1]);
+        px_check_duplicates(builder->parser, builder->stack[builder->depth - 1]);
         builder->depth--;
         break;
     case YAML_SEQUENCE_END_EVENT:
@@ -418,7 +295,7 @@ struct px_node *px_parse_yaml(struct px_parser *parser, struct tn_str text)
         return NULL;
     }
     if (!builder.top) {
-        px_error_at(parser, 0, 0, "empty");
+        px_error_at(parser, 0, 0, "there is nothing in it");
     }
     return builder.top;
 }

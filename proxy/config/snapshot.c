@@ -1,3 +1,4 @@
+#include "proxy/config/deal.h"
 #include "proxy/config/registry.h"
 
 #include <assert.h>
@@ -122,43 +123,6 @@ static int build_versions(struct build *build)
 
 /* --- deals ------------------------------------------------------------------------------------ */
 
-/*
- * A place in the sequence that the revision draws, so that a change made over and over doesn't send
- * the first request to the same version each time. A whole number of cycles, so that the bounds
- * which hold from the start of the sequence hold from here.
- */
-static uint64_t start_of(uint64_t seed, uint64_t revision, uint64_t cycle)
-{
-    uint64_t drawn = strategy_mix(seed ^ strategy_mix(revision)) >> 32;
-    return drawn - drawn % cycle;
-}
-
-static int new_deal(uint64_t seed, uint64_t revision, uint64_t cycle, struct px_deal **ret_deal)
-{
-    struct px_deal *deal = calloc(1, sizeof(*deal));
-    if (!deal) {
-        return -ENOMEM;
-    }
-    deal->seed = seed;
-    deal->references = 1;
-    atomic_init(&deal->n, start_of(seed, revision, cycle));
-    *ret_deal = deal;
-    return 0;
-}
-
-static struct px_deal *keep_deal(struct px_deal *deal)
-{
-    deal->references++;
-    return deal;
-}
-
-static void give_deal(struct px_deal *deal)
-{
-    if (deal && --deal->references == 0) {
-        free(deal);
-    }
-}
-
 static uint32_t weight_of(const struct px_rule *rule, const char *version)
 {
     for (uint32_t i = 0; i < rule->weight_count; i++) {
@@ -193,10 +157,10 @@ static int build_deal(struct build *build, const struct px_snapshot_rule *before
         sum += rule->weights[i];
     }
     if (before && before->seed == rule->seed && has_same_weights(before->rule, rule->rule)) {
-        rule->deal = keep_deal(before->deal);
+        rule->deal = px_deal_keep(before->deal);
         return 0;
     }
-    return new_deal(rule->seed, build->plan->revision, sum, &rule->deal);
+    return px_deal_new(rule->seed, build->plan->revision, sum, &rule->deal);
 }
 
 static int build_mirror(struct build *build, const struct px_snapshot_rule *before,
@@ -210,11 +174,11 @@ static int build_mirror(struct build *build, const struct px_snapshot_rule *befo
         const struct px_snapshot_mirror *other = &before->mirrors[i];
         if (strcmp(other->mirror->to, said->to) == 0 && other->mirror->ppm == said->ppm &&
             other->deal->seed == seed) {
-            mirror->deal = keep_deal(other->deal);
+            mirror->deal = px_deal_keep(other->deal);
             return 0;
         }
     }
-    return new_deal(seed, build->plan->revision, STRATEGY_WEIGHT_MAX, &mirror->deal);
+    return px_deal_new(seed, build->plan->revision, STRATEGY_WEIGHT_MAX, &mirror->deal);
 }
 
 /* --- rules ------------------------------------------------------------------------------------ */
@@ -321,9 +285,9 @@ static int build_rules(struct build *build)
 
 static void deinit_rule(struct px_registry *registry, struct px_snapshot_rule *rule)
 {
-    give_deal(rule->deal);
+    px_deal_give(rule->deal);
     for (uint32_t i = 0; i < rule->mirror_count; i++) {
-        give_deal(rule->mirrors[i].deal);
+        px_deal_give(rule->mirrors[i].deal);
     }
     if (rule->cookie_keys) {
         px_registry_give_keys(registry, rule->cookie_keys);
