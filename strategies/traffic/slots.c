@@ -6,12 +6,16 @@
 #include <assert.h>
 
 /*
- * One version of weight w against all that is left, total W >= 2w. Its j-th slot lies in stratum
- * [jW/w, (j+1)W/w), which need not end on a whole number. A place that two strata share belongs to
- * either one by a coin as uneven as its two parts; a stratum takes an end that it owns with w/W and
- * else one of its whole places. So *every* place is taken with exactly w/W, whatever its number,
- * and no page of assets can fall in step. (Strata rounded to whole places leave 60/40 with five
- * assets at 1/3 and 1/2 for good.) W >= 2w leaves at least one whole place in each stratum.
+ * Two parties of weights w <= W - w: the smaller one's j-th slot lies in stratum [jW/w, (j+1)W/w),
+ * which need not end on a whole number. A place that two strata share belongs to either one by a
+ * coin as uneven as its two parts; a stratum takes an end that it owns with w/W and else one of its
+ * whole places (W >= 2w leaves it one). So *every* place is taken with exactly w/W, whatever its
+ * number, and no page of assets can fall in step. (Strata rounded to whole places leave 60/40 with
+ * five assets at 1/3 and 1/2 for good.)
+ *
+ * More than two: a tree of such pairs over the versions sorted by weight. Each level adds less than
+ * one to the error, so it stays below log2(count), rounded up. (One version after the other adds up
+ * to count - 1.)
  *
  * n = period * W + place: a period holds w whole strata, so all arithmetic is within one period
  * and no n is too large.
@@ -19,7 +23,7 @@
 struct level {
     uint64_t seed;
     uint64_t strata; /* in the periods before */
-    uint32_t weight;
+    uint32_t weight; /* the smaller party's */
     uint32_t total;
 };
 
@@ -55,10 +59,7 @@ static uint32_t place_of(const struct level *level, uint32_t j)
     return whole + strategy_scale(strategy_mix64(hash), last - whole);
 }
 
-/*
- * Whether `place` is a slot of this level's version. ret_before: its slots before `place` within
- * the period.
- */
+/* Is `place` the smaller party's? ret_before: its slots before `place` within the period. */
 static bool is_slot(const struct level *level, uint32_t place, uint32_t *ret_before)
 {
     uint64_t scaled = (uint64_t)place * level->weight;
@@ -95,36 +96,48 @@ static uint32_t sort_by_weight(const uint32_t *weights, uint32_t count, uint32_t
     return used;
 }
 
+static uint32_t sum(const uint32_t *weights, const uint32_t *order, uint32_t count)
+{
+    uint32_t total = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        total += weights[order[i]];
+    return total;
+}
+
 uint32_t strategy_slot_rank(uint64_t seed, const uint32_t *weights, uint32_t count, uint64_t n,
                             uint64_t *ret_rank)
 {
-    uint32_t order[STRATEGY_VERSIONS_MAX];
-    uint32_t used;
-    uint32_t total = 0;
+    uint32_t sorted[STRATEGY_VERSIONS_MAX];
+    const uint32_t *order = sorted; /* those of the branch that n is in */
+    uint32_t total;
     uint32_t place;
     uint64_t period;
 
     assert(count > 0 && count <= STRATEGY_VERSIONS_MAX);
-    for (uint32_t i = 0; i < count; i++)
-        total += weights[i];
+    count = sort_by_weight(weights, count, sorted);
+    total = sum(weights, sorted, count);
     assert(total > 0);
-    used = sort_by_weight(weights, count, order);
     period = n / total;
     place = (uint32_t)(n % total);
-    for (uint32_t i = 0; i + 1 < used; i++) {
-        uint32_t weight = weights[order[i]];
-        struct level level = {strategy_mix64(seed + i), period * weight, weight, total};
+    for (uint32_t node = 1; count > 1;) {
+        uint32_t light = count == 3 ? 2 : count / 2; /* three: a pair against the heaviest */
+        uint32_t light_total = sum(weights, order, light);
+        bool is_light_smaller = light_total <= total - light_total;
+        uint32_t smaller = is_light_smaller ? light_total : total - light_total;
+        struct level level = {strategy_mix64(seed + node), period * smaller, smaller, total};
         uint32_t before;
+        bool is_smaller = is_slot(&level, place, &before);
+        bool is_light = is_smaller == is_light_smaller;
 
-        if (is_slot(&level, place, &before)) {
-            *ret_rank = level.strata + before;
-            return order[i];
-        }
-        place -= before;
-        total -= weight;
+        place = is_smaller ? before : place - before;
+        total = is_light ? light_total : total - light_total;
+        order += is_light ? 0 : light;
+        count = is_light ? light : count - light;
+        node = 2 * node + is_light;
     }
     *ret_rank = period * total + place;
-    return order[used - 1];
+    return order[0];
 }
 
 uint32_t strategy_slot(uint64_t seed, const uint32_t *weights, uint32_t count, uint64_t n)

@@ -27,9 +27,10 @@ uint64_t strategy_mix(uint64_t x);
 
 /*
  * slots: whom the n-th request of a rule goes to.
- * In each stratum [jW/w, (j+1)W/w) the j-th slot of a version of weight w lies at a place chosen by
- * hash(seed, j), the smallest weight first, then the next over what is left. O(count), any n.
- * Sum of weights must be > 0; a version of weight 0 is never chosen.
+ * Two versions: in each stratum [jW/w, (j+1)W/w) the j-th slot of the smaller weight w lies at a
+ * place chosen by hash(seed, j). More: a tree of such pairs. Error from the start below log2(count)
+ * rounded up, in any window below twice that. O(count), any n. Sum of weights must be > 0; a
+ * version of weight 0 is never chosen.
  */
 uint32_t strategy_slot(uint64_t seed, const uint32_t *weights, uint32_t count, uint64_t n);
 
@@ -139,10 +140,8 @@ const struct strategy_balance_ops *strategy_balance_ops(enum strategy_balance ba
 const struct strategy_balance_ops *strategy_find_balance(const char *name,
                                                          enum strategy_balance *ret_balance);
 
-/*
- * mirror_sample: whether the n-th eligible request of a mirror is mirrored, as slots of ppm out of
- * 1,000,000: 25 % of 10,000 is 2,500 +-1.
- */
+/* mirror_sample: whether the n-th eligible request of a mirror is mirrored, as slots of ppm out of
+ * 1,000,000: 25 % of 10,000 is 2,500 +-1. */
 bool strategy_mirror_sample(uint64_t seed, uint32_t ppm, uint64_t n);
 
 /* sample: key: whether this user is mirrored; more ppm only adds users. */
