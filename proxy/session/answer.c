@@ -9,7 +9,9 @@ void px_answer_error(struct px_exchange *exchange, unsigned status, const char *
 {
     struct px_client *client = exchange->client;
     struct px_session *session = client->session;
-    bool is_body_read = exchange->request_state == PX_REQUEST_DONE;
+    bool is_body_read =
+        exchange->request_state == PX_REQUEST_DONE ||
+        (exchange->request_state == PX_REQUEST_BODY && !tn_http_has_body(&exchange->request));
     struct tn_http_answer base = {
         .date = px_session_date(session),
         .retry_after_s = status == 503 ? RETRY_AFTER_S : 0,
@@ -24,6 +26,8 @@ void px_answer_error(struct px_exchange *exchange, unsigned status, const char *
 
     assert(len > 0);
     exchange->status = status;
+    if (is_body_read)
+        exchange->request_state = PX_REQUEST_DONE;
     exchange->is_keep_alive = base.keep_alive;
     if (tn_stream_write(&client->stream, &piece, 1) != 0) {
         px_client_close(client);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define LINGER_MS 2000
+#define TAIL_MS 300000 /* for what the kernel has not taken of our last answer */
 
 static void on_read(struct tn_stream *stream, char *data, size_t len);
 static void on_eof(struct tn_stream *stream);
@@ -135,14 +136,14 @@ void px_client_linger(struct px_client *client)
         return;
     client->is_lingering = true;
     drop_pending(client);
-    px_client_set_deadline(client, LINGER_MS);
-    if (client->is_half_closed && tn_stream_queued(&client->stream) == 0) {
-        px_client_close(client);
-        return;
+    if (tn_stream_queued(&client->stream) > 0) {
+        px_client_set_deadline(client, TAIL_MS);
+        return; /* on_drained goes on */
     }
-    if (tn_stream_queued(&client->stream) > 0)
-        return; /* on_drained goes on; the deadline bounds it */
-    if (tn_stream_shutdown(&client->stream) != 0)
+    px_client_set_deadline(client, LINGER_MS);
+    if (client->is_half_closed)
+        px_client_close(client);
+    else if (tn_stream_shutdown(&client->stream) != 0)
         px_client_close(client);
     else
         tn_stream_resume(&client->stream);
@@ -243,6 +244,19 @@ static void pause_if_full(struct px_client *client)
         tn_stream_pause(&client->stream);
 }
 
+/*
+ * The client sends no more. A half-closed client may still wait for its answer (RFC 9112 9.6); an
+ * unfinished request has no future once what waits was parsed.
+ */
+static bool has_no_future(const struct px_client *client)
+{
+    const struct px_exchange *exchange = client->exchange;
+
+    return client->stream.is_open &&
+           (client->is_lingering || !exchange ||
+            (exchange->request_state != PX_REQUEST_DONE && !exchange->is_blocked));
+}
+
 void px_client_continue(struct px_client *client)
 {
     size_t used;
@@ -251,11 +265,12 @@ void px_client_continue(struct px_client *client)
         return;
     used = feed(client, client->pending, client->pending_len);
     keep_rest(client, used < client->pending_len ? used : client->pending_len);
-    if (client->stream.is_open && client->is_half_closed && !client->exchange) {
-        px_client_close(client);
+    if (client->is_half_closed) {
+        if (has_no_future(client))
+            px_client_close(client);
         return;
     }
-    if (!client->is_half_closed && (!client->exchange || !client->exchange->is_blocked) &&
+    if ((!client->exchange || !client->exchange->is_blocked) &&
         client->pending_len < client->session->limits->side_buffer_bytes)
         tn_stream_resume(&client->stream);
 }
@@ -298,11 +313,7 @@ static void on_eof(struct tn_stream *stream)
         px_tunnel_client_eof(exchange);
         return;
     }
-    /* A half-closed client may still wait for its answer (RFC 9112 9.6); an unfinished request has
-     * no future. */
-    if (client->is_lingering || !exchange)
-        px_client_close(client);
-    else if (exchange->request_state != PX_REQUEST_DONE && !exchange->is_blocked)
+    if (has_no_future(client))
         px_client_close(client);
 }
 

@@ -221,7 +221,7 @@ static int open_listener(struct px_data_loop *loop, uint32_t i, char **ret_why)
 
     /* Port 0 is chosen by the first loop; the others share what it got. */
     if (loop->number > 0)
-        px_workers_address(loop->workers, i, &sa);
+        sa = loop->workers->addresses[i];
     error = tn_listener_open_tcp(&loop->listeners[i], &loop->loop, (const struct sockaddr *)&sa,
                                  loop->workers->loop_count > 1, &listener_ops);
     if (error) {
@@ -231,6 +231,8 @@ static int open_listener(struct px_data_loop *loop, uint32_t i, char **ret_why)
     }
     loop->listener_count++;
     loop->listeners_open++;
+    if (loop->number == 0)
+        return tn_listener_address(&loop->listeners[i], &loop->workers->addresses[i]);
     return 0;
 }
 

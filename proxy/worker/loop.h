@@ -48,8 +48,9 @@ struct px_workers {
     char via_name[32];
     _Atomic uint64_t mirror_memory;
     _Atomic uint32_t mirror_in_flight;
-    uint32_t client_max; /* per loop */
-    uint32_t running;    /* loops that have not stopped */
+    struct sockaddr_storage *addresses; /* that the listeners got */
+    uint32_t client_max;                /* per loop */
+    uint32_t running;                   /* loops that have not stopped */
     bool is_clean;
     bool is_stopping;
     void (*on_stopped)(void *context, bool is_clean);

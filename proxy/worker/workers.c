@@ -262,9 +262,10 @@ void px_workers_stop(struct px_workers *workers, uint64_t grace_ms,
 int px_workers_address(const struct px_workers *workers, uint32_t i,
                        struct sockaddr_storage *ret_address)
 {
-    if (i >= workers->loops[0].listener_count)
+    if (i >= workers->options.config->listen_count)
         return -ENOENT;
-    return tn_listener_address(&workers->loops[0].listeners[i], ret_address);
+    *ret_address = workers->addresses[i];
+    return 0;
 }
 
 /* A request needs its client's connection and an upstream's, and perhaps a mirror's. */
@@ -301,7 +302,10 @@ int px_workers_new(const struct px_workers_options *options, char **ret_why,
     workers->options = *options;
     workers->is_clean = true;
     workers->loops = calloc(options->thread_count, sizeof(*workers->loops));
-    if (!workers->loops) {
+    workers->addresses = calloc(options->config->listen_count, sizeof(*workers->addresses));
+    if (!workers->loops || !workers->addresses) {
+        free(workers->addresses);
+        free(workers->loops);
         free(workers);
         return -ENOMEM;
     }
@@ -333,6 +337,7 @@ void px_workers_free(struct px_workers *workers)
     assert(workers->running == 0);
     for (uint32_t i = 0; i < workers->loop_count; i++)
         px_data_loop_deinit(&workers->loops[i]);
+    free(workers->addresses);
     free(workers->loops);
     free(workers);
 }
