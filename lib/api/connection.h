@@ -1,0 +1,99 @@
+/*
+ * connection: one reader of an api server, and the call it is busy with.
+ *
+ * Private to lib/api. Shapes: a state machine (enum state); bytes that were read and not yet used
+ * wait in `in`, which is only there while there are any. Ownership: the server's list until
+ * on_closed of the stream. Threads: the loop's.
+ */
+#ifndef TN_API_CONNECTION_H
+#define TN_API_CONNECTION_H
+
+#include "lib/api/api.h"
+#include "lib/base/list.h"
+#include "lib/http/parser.h"
+#include "lib/net/deadline.h"
+#include "lib/net/listener.h"
+
+enum tn_api_state {
+    TN_API_IDLE,    /* no byte of a request is here */
+    TN_API_HEAD,    /* a part of a head */
+    TN_API_BODY,    /* the head passed, the body is coming */
+    TN_API_PENDING, /* a handler has the call */
+    TN_API_SENDING, /* an answer that the reader has not taken yet */
+    TN_API_LINGER,  /* answered for the last time: waits for the reader to close */
+    TN_API_CLOSED
+};
+
+struct tn_api_connection;
+
+struct tn_api_exchange {
+    struct tn_api_call call;              /* what handlers see */
+    struct tn_api_connection *connection; /* NULL: the client left */
+    const struct tn_api_route *route;
+    struct tn_http_head head;
+    char *head_bytes;
+    char *body;
+    size_t body_len, body_size;
+    size_t fields_len;
+    char fields[512];
+};
+
+struct tn_api_connection {
+    struct tn_stream stream;
+    struct tn_api_server *server;
+    struct tn_list node;      /* of server->connections */
+    struct tn_list idle_node; /* of server->idle, oldest first */
+    struct tn_deadline deadline;
+    struct tn_http_parser parser;
+    struct tn_api_exchange *exchange; /* being read or answered */
+    enum tn_api_state state;
+    bool is_processing; /* the loop that reads requests is on the stack */
+    bool has_eof;
+    bool close_after; /* no request after this one */
+    char *in;
+    size_t in_len, in_size;
+};
+
+struct tn_api_server {
+    struct tn_api_options options;
+    struct tn_listener listener;
+    int family;
+    bool is_closing;
+    bool is_listener_closed;
+    uint32_t open_count;  /* connections that are not closing */
+    uint32_t alive_count; /* all whose memory is there */
+    struct tn_list connections;
+    struct tn_list idle;
+    void (*on_closed)(void *context);
+    void *on_closed_context;
+};
+
+/* --- connection.c ------------------------------------------------------------------------------
+ */
+
+extern const struct tn_stream_ops tn_api_connection_ops;
+
+void tn_api_connection_init(struct tn_api_connection *connection, struct tn_api_server *server);
+
+/* The answer of the exchange was written: what is next? */
+void tn_api_connection_answered(struct tn_api_connection *connection);
+void tn_api_connection_close(struct tn_api_connection *connection);
+void tn_api_exchange_free(struct tn_api_exchange *exchange);
+
+/* --- dispatch.c --------------------------------------------------------------------------------
+ */
+
+/* Checks the head of the exchange and finds its route. False: it was refused, and answered. */
+bool tn_api_check_head(struct tn_api_exchange *exchange);
+
+/* --- server.c ----------------------------------------------------------------------------------
+ */
+
+void tn_api_server_forget(struct tn_api_connection *connection);
+
+static inline struct tn_api_exchange *tn_api_exchange_of(struct tn_api_call *call)
+{
+    return TN_CONTAINER_OF(call, struct tn_api_exchange, call);
+}
+
+#endif
