@@ -27,8 +27,8 @@ static unsigned hex_digits(uint64_t value)
     return digits;
 }
 
-/* After a size line. What the shortest spelling of this chunk takes is not extra: the digits and
- * two line ends. */
+/* After a size line. What the shortest spelling of this chunk takes is not extra: the digits, a
+ * line end, and another one after the data. */
 int tn_http_on_chunk_header(llhttp_t *llhttp)
 {
     struct tn_http_parser *parser = llhttp->data;
@@ -37,7 +37,8 @@ int tn_http_on_chunk_header(llhttp_t *llhttp)
         parser->error = TN_HTTP_E_BAD_CHUNK;
         return -1;
     }
-    parser->extra_bytes -= hex_digits(llhttp->content_length) + 4;
+    parser->extra_bytes -=
+        hex_digits(llhttp->content_length) + (llhttp->content_length > 0 ? 4 : 2);
     parser->size_line = false;
     if (llhttp->content_length > 0)
         return 0;
