@@ -164,7 +164,12 @@ def test_mirror_lines_of_the_log_join_by_request_id(start_fleet, start_proxy):
     proxy = start_proxy(config(fleet, mirrored_rule()))
     assert get(proxy.address, "/count", x_request_id="join-me-1").status == 200
     settled(proxy)
-    lines = eventually(lambda: [line for line in proxy.access_log() if line.get("request_id") == "join-me-1"
-                                or "join-me-1" in line.values()][:2] if len(proxy.access_log()) > 1 else None)
-    assert len(lines) == 2
-    assert {line.get("version") for line in lines} == {"blue", "green"}
+
+    def joined():
+        lines = [line for line in proxy.access_log() if line["request_id"] == "join-me-1"]
+        return lines if len(lines) == 2 else None
+
+    copy, original = sorted(eventually(joined), key=lambda line: not line.get("mirror", False))
+    assert copy["version"] == "green" and copy["mirror"] is True and copy["end"] == "answered"
+    assert original["version"] == "blue" and "mirror" not in original
+    assert original["status"] == copy["status"] == 200 and original["path"] == "/count"
