@@ -9,6 +9,9 @@
 _Static_assert(UV_ECONNREFUSED == -ECONNREFUSED && UV_EPIPE == -EPIPE && UV_EAGAIN == -EAGAIN,
                "libuv error codes are negative errno");
 
+/* A close callback may close another handle, and that one a third. */
+#define DEINIT_TURNS 8
+
 static void on_sweep(uv_timer_t *timer);
 
 void tn_net_init(void)
@@ -46,7 +49,9 @@ int tn_loop_deinit(struct tn_loop *loop)
 
     if (!uv_is_closing((uv_handle_t *)&loop->sweep))
         uv_close((uv_handle_t *)&loop->sweep, NULL);
-    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    /* What is closing goes in one turn; a handle that somebody left open must not hold us here. */
+    for (int turn = 0; turn < DEINIT_TURNS && uv_loop_alive(&loop->uv); turn++)
+        uv_run(&loop->uv, UV_RUN_NOWAIT);
     error = uv_loop_close(&loop->uv);
     if (error)
         return error;
@@ -67,13 +72,21 @@ void tn_loop_stop(struct tn_loop *loop)
     uv_stop(&loop->uv);
 }
 
+/* At the next boundary of a tick: between boundaries there is nothing to find. */
+static void schedule_sweep(struct tn_loop *loop)
+{
+    uint64_t passed_ms = tn_loop_now_ms(loop) % TN_DEADLINE_TICK_MS;
+
+    uv_timer_start(&loop->sweep, on_sweep, TN_DEADLINE_TICK_MS - passed_ms, 0);
+}
+
 static void start_sweep(struct tn_loop *loop)
 {
     if (loop->is_sweeping_set)
         return;
     /* Whatever passed while nothing was filed needs no sweep. */
     loop->swept_tick = tn_loop_now_ms(loop) / TN_DEADLINE_TICK_MS;
-    uv_timer_start(&loop->sweep, on_sweep, TN_DEADLINE_TICK_MS, TN_DEADLINE_TICK_MS);
+    schedule_sweep(loop);
     loop->is_sweeping_set = true;
 }
 
@@ -82,8 +95,8 @@ static void file_deadline(struct tn_loop *loop, struct tn_deadline *deadline)
     uint64_t tick;
 
     start_sweep(loop);
-    tick = deadline->when_ms / TN_DEADLINE_TICK_MS +
-           1; /* the slot is swept when the moment has passed */
+    /* rounded up: the slot is swept when the moment has come */
+    tick = deadline->when_ms / TN_DEADLINE_TICK_MS + (deadline->when_ms % TN_DEADLINE_TICK_MS != 0);
     if (tick <= loop->swept_tick)
         tick = loop->swept_tick + 1;
     deadline->filed_ms = deadline->when_ms;
@@ -166,8 +179,7 @@ static void on_sweep(uv_timer_t *timer)
         loop->swept_tick++;
         sweep_slot(loop, &loop->deadlines[loop->swept_tick % TN_DEADLINE_SLOTS], now);
     }
-    if (loop->deadline_count == 0) {
-        uv_timer_stop(timer);
-        loop->is_sweeping_set = false;
-    }
+    loop->is_sweeping_set = loop->deadline_count > 0;
+    if (loop->is_sweeping_set)
+        schedule_sweep(loop);
 }

@@ -14,6 +14,7 @@ struct tn_stream_tail {
     char *waiting;
     size_t waiting_len;
     size_t waiting_size;
+    uv_shutdown_t *shutdown; /* FIN asked for while bytes were waiting */
 };
 
 struct connect_request {
@@ -26,6 +27,7 @@ static void free_tail(struct tn_stream_tail *tail)
 {
     free(tail->sending);
     free(tail->waiting);
+    free(tail->shutdown);
     free(tail);
 }
 
@@ -37,6 +39,7 @@ int tn_stream_open(struct tn_stream *stream, struct tn_loop *loop, int family,
     stream->ops = ops;
     stream->tail = NULL;
     stream->is_reading = false;
+    stream->is_eof = false;
     stream->is_reset = false;
     if (family == AF_UNIX)
         error = uv_pipe_init(&loop->uv, &stream->uv.pipe, 0);
@@ -71,7 +74,8 @@ static void on_uv_read(uv_stream_t *uv, ssize_t count, const uv_buf_t *buffer)
     }
     stream->is_reading = false;
     uv_read_stop(uv);
-    if (count == UV_EOF)
+    stream->is_eof = count == UV_EOF;
+    if (stream->is_eof)
         stream->ops->on_eof(stream);
     else
         stream->ops->on_broken(stream, (int)count);
@@ -128,7 +132,8 @@ void tn_stream_pause(struct tn_stream *stream)
 
 void tn_stream_resume(struct tn_stream *stream)
 {
-    if (!stream->is_open || stream->is_reading)
+    /* after its end libuv would read it, and tell it, once more */
+    if (!stream->is_open || stream->is_reading || stream->is_eof)
         return;
     tn_stream_start(stream);
 }
@@ -163,6 +168,22 @@ static void on_uv_write(uv_write_t *uv, int error)
         stream->ops->on_drained(stream);
 }
 
+static void on_uv_shutdown(uv_shutdown_t *request, int error)
+{
+    (void)error; /* a peer that is gone needs no FIN */
+    free(request);
+}
+
+/* Everything was handed to libuv: now it may send the FIN behind it. */
+static void shut_down_after(struct tn_stream_tail *tail)
+{
+    uv_shutdown_t *request = tail->shutdown;
+
+    tail->shutdown = NULL;
+    if (request && uv_shutdown(request, &tail->stream->uv.stream, on_uv_shutdown))
+        free(request);
+}
+
 static void send_waiting(struct tn_stream_tail *tail)
 {
     uv_buf_t buffer;
@@ -181,7 +202,9 @@ static void send_waiting(struct tn_stream_tail *tail)
         stream->tail = NULL;
         free_tail(tail);
         stream->ops->on_broken(stream, error);
+        return;
     }
+    shut_down_after(tail);
 }
 
 static int append_waiting(struct tn_stream_tail *tail, const struct tn_str *pieces, unsigned count,
@@ -251,7 +274,7 @@ int tn_stream_write(struct tn_stream *stream, const struct tn_str *pieces, unsig
     if (!stream->is_open)
         return -EPIPE;
     if (stream->tail)
-        return append_waiting(stream->tail, pieces, count, 0);
+        return stream->tail->shutdown ? -EPIPE : append_waiting(stream->tail, pieces, count, 0);
     for (unsigned i = 0; i < count; i++) {
         /* libuv takes a non-const pointer and only reads */
         buffers[i].base = (char *)(uintptr_t)pieces[i].ptr;
@@ -275,10 +298,11 @@ size_t tn_stream_queued(const struct tn_stream *stream)
     return stream->tail ? stream->tail->sending_len + stream->tail->waiting_len : 0;
 }
 
-static void on_uv_shutdown(uv_shutdown_t *request, int error)
+size_t tn_stream_unsent(const struct tn_stream *stream)
 {
-    (void)error; /* a peer that is gone needs no FIN */
-    free(request);
+    return stream->tail
+               ? uv_stream_get_write_queue_size(&stream->uv.stream) + stream->tail->waiting_len
+               : 0;
 }
 
 int tn_stream_shutdown(struct tn_stream *stream)
@@ -288,11 +312,16 @@ int tn_stream_shutdown(struct tn_stream *stream)
 
     if (!stream->is_open)
         return -EPIPE;
+    if (stream->tail && stream->tail->shutdown)
+        return -ENOTCONN; /* as libuv says it to whoever asks twice */
     request = malloc(sizeof(*request));
     if (!request)
         return -ENOMEM;
     /* libuv sends the FIN after its write queue; bytes that wait behind it would be cut off */
-    assert(!stream->tail || stream->tail->waiting_len == 0);
+    if (stream->tail && stream->tail->waiting_len > 0) {
+        stream->tail->shutdown = request;
+        return 0;
+    }
     error = uv_shutdown(request, &stream->uv.stream, on_uv_shutdown);
     if (error)
         free(request);

@@ -42,6 +42,7 @@ struct tn_stream {
     struct tn_stream_tail *tail; /* NULL: everything is out */
     bool is_open;
     bool is_reading;
+    bool is_eof;   /* the peer sends no more: reading is over */
     bool is_reset; /* close with RST */
 };
 
@@ -71,10 +72,15 @@ void tn_stream_resume(struct tn_stream *stream);
  */
 int tn_stream_write(struct tn_stream *stream, const struct tn_str *pieces, unsigned count);
 
-/* Bytes that the kernel has not taken yet: above its limit the writer pauses its source. */
+/* Bytes held in the tail: above its limit the writer pauses its source. 0 means that nothing is
+ * left of it; until then on_drained will follow. */
 size_t tn_stream_queued(const struct tn_stream *stream);
 
-/* Sends FIN once the tail is out. */
+/* Bytes that the kernel has not taken yet: how far the peer lags. Never more than
+ * tn_stream_queued(). */
+size_t tn_stream_unsent(const struct tn_stream *stream);
+
+/* Sends FIN once the tail is out. Nothing can be written after it. */
 int tn_stream_shutdown(struct tn_stream *stream);
 
 /* Drops the tail and closes; on_closed follows. May be repeated. */
