@@ -1,0 +1,106 @@
+#include "cli/admin.h"
+
+#include "cli/text.h"
+#include "lib/client/problem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static const struct cli_option admin_options[] = {
+    {CLI_OPTION_TEXT, 0, "admin", "ADDR",
+     "where the running proxy is: unix:PATH (default:\n$TURNOUT_ADMIN, ./turnout.sock,\n"
+     "/run/turnout/turnout.sock)",
+     offsetof(struct cli_admin, address)},
+    {CLI_OPTION_LATER, 'n', "namespace", NULL, NULL, 0},
+    {CLI_OPTION_LATER, 0, "context", NULL, NULL, 0},
+    {CLI_OPTION_LATER, 0, "kubeconfig", NULL, NULL, 0},
+};
+
+struct cli_option_group cli_admin_group(struct cli_admin *admin)
+{
+    return (struct cli_option_group){admin_options,
+                                     sizeof(admin_options) / sizeof(admin_options[0]), admin};
+}
+
+void cli_admin_start(struct cli_admin *admin, const struct cli_parse *parse)
+{
+    admin->context = parse->context;
+    admin->command = parse->syntax->command;
+    tn_client_init(&admin->client, admin->address, getenv(TN_CLIENT_ENVIRONMENT),
+                   parse->context->clock);
+}
+
+const char *cli_admin_place(const struct cli_admin *admin)
+{
+    return admin->client.places[admin->client.place].text;
+}
+
+static int failed_call(struct cli_admin *admin, bool is_change, int error, char **ret_why)
+{
+    char *text = cli_need(tn_client_error_text(&admin->client, error));
+
+    if (error != -ETIMEDOUT) {
+        *ret_why = text;
+        return CLI_FAILED;
+    }
+    *ret_why = cli_format("%s%s", text,
+                          is_change ? " The change may have been made: see 'turnout get'." : "");
+    free(text);
+    return CLI_TIMED_OUT;
+}
+
+static int take_answer(const struct tn_client_answer *answer, const char *file, json_t **ret_json,
+                       char **ret_why)
+{
+    json_error_t error;
+
+    if (answer->status < 200 || answer->status > 299) {
+        *ret_why = cli_need(tn_client_problem_text(answer, file));
+        return answer->status == 412 ? CLI_STALE : CLI_FAILED;
+    }
+    json_t *json = json_loadb(answer->body, answer->body_len, 0, &error);
+    if (!json_is_object(json)) {
+        json_decref(json);
+        *ret_why = cli_format("the answer is not a JSON object: %s", error.text);
+        return CLI_FAILED;
+    }
+    *ret_json = json;
+    return CLI_DONE;
+}
+
+static int call(struct cli_admin *admin, const struct tn_client_request *request, const char *file,
+                json_t **ret_json, char **ret_why)
+{
+    struct tn_client_answer answer = {0};
+    int r = tn_client_call(&admin->client, request, &answer);
+
+    if (r < 0)
+        return failed_call(admin, strcmp(request->method, "GET") != 0, r, ret_why);
+    r = take_answer(&answer, file, ret_json, ret_why);
+    tn_client_answer_deinit(&answer);
+    return r;
+}
+
+int cli_admin_call(struct cli_admin *admin, const struct tn_client_request *request,
+                   const char *file, json_t **ret_json)
+{
+    char *why = NULL;
+    int code = call(admin, request, file, ret_json, &why);
+
+    if (code != CLI_DONE)
+        fprintf(admin->context->err, "%s: %s\n", admin->command, why);
+    free(why);
+    return code;
+}
+
+int cli_admin_read(struct cli_admin *admin, const char *target, json_t **ret_json)
+{
+    return cli_admin_call(admin, &(struct tn_client_request){.method = "GET", .target = target},
+                          NULL, ret_json);
+}
+
+int cli_admin_try(struct cli_admin *admin, const char *target, json_t **ret_json, char **ret_why)
+{
+    return call(admin, &(struct tn_client_request){.method = "GET", .target = target}, NULL,
+                ret_json, ret_why);
+}

@@ -1,0 +1,44 @@
+/*
+ * admin: how a verb talks to the running proxy, and how failures are told.
+ *
+ * Not for what an answer means (change.h, view.h).
+ * Shapes: answers are JSON objects. Errors: exit codes of cli.h; the message is printed. A timeout
+ * is CLI_TIMED_OUT: a change may have been made all the same, and the message says so. Ownership:
+ * the caller's json_t. Threads: one.
+ */
+#ifndef CLI_ADMIN_H
+#define CLI_ADMIN_H
+
+#include "cli/args.h"
+#include "lib/client/client.h"
+
+struct cli_admin {
+    const char *address; /* --admin, or NULL */
+
+    struct cli_context *context;
+    const char *command; /* "turnout set share": begins each message */
+    struct tn_client client;
+};
+
+/* --admin, and the options of clusters, which are not yet supported. */
+struct cli_option_group cli_admin_group(struct cli_admin *admin);
+
+/* After the options were parsed. */
+void cli_admin_start(struct cli_admin *admin, const struct cli_parse *parse);
+
+/* file: what lines and columns of the answer are about, or NULL. ret_json: a new reference. */
+int cli_admin_call(struct cli_admin *admin, const struct tn_client_request *request,
+                   const char *file, json_t **ret_json);
+
+int cli_admin_read(struct cli_admin *admin, const char *target, json_t **ret_json);
+
+/*
+ * As cli_admin_read, but says nothing: ret_why (malloc'd) gets the message when the code is not
+ * CLI_DONE. For verbs that try again.
+ */
+int cli_admin_try(struct cli_admin *admin, const char *target, json_t **ret_json, char **ret_why);
+
+/* Where the last answer came from: "./turnout.sock". */
+const char *cli_admin_place(const struct cli_admin *admin);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * cli: what every verb is given, and what it answers.
+ *
+ * Shapes: a verb is run with argv[0] as its own name. What was asked for goes to `out`, all else
+ * (errors, progress) to `err`. Units: exit codes of the process. Errors: a verb prints them itself.
+ * Ownership: the context is main's. Threads: one; only `serve` starts others.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "lib/base/clock.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+enum cli_exit {
+    CLI_DONE = 0,
+    CLI_FAILED = 1, /* or refused */
+    CLI_WRONG_USAGE = 2,
+    CLI_STALE = 3,     /* --if-revision names another revision than the present one */
+    CLI_TIMED_OUT = 4, /* or partly applied */
+};
+
+struct cli_context {
+    FILE *out;
+    FILE *err;
+    bool colour;      /* out is a terminal and NO_COLOR is not set */
+    bool is_terminal; /* out is a terminal */
+    const struct tn_clock *clock;
+};
+
+typedef int(cli_verb_fn)(struct cli_context *context, int argc, char **argv);
+
+cli_verb_fn cli_serve, cli_check, cli_reload, cli_get, cli_status, cli_route, cli_set, cli_explain;
+
+#endif

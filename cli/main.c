@@ -1,0 +1,171 @@
+#include "cli/cli.h"
+#include "cli/suggest.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct verb {
+    const char *name;
+    const char *summary;
+    cli_verb_fn *run;
+};
+
+static const struct verb look[] = {
+    {"get", "rules, shares asked for and got, mirrors, health", cli_get},
+    {"status", "wait until every wanted version has a healthy endpoint", cli_status},
+    {"explain", "which version a request would get, and why", cli_explain},
+};
+
+static const struct verb change[] = {
+    {"route", "arrange a rule: all, canary, ab, shadow", cli_route},
+    {"set", "weights, share, mirror or all rules", cli_set},
+};
+
+static const struct verb run[] = {
+    {"serve", "the proxy, in the foreground", cli_serve},
+    {"check", "a configuration file, without starting anything", cli_check},
+    {"reload", "let the running proxy read its file again", cli_reload},
+};
+
+struct section {
+    const char *title;
+    const struct verb *verbs;
+    size_t count;
+};
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+static const struct section sections[] = {
+    {"Look", look, COUNT_OF(look)},
+    {"Change", change, COUNT_OF(change)},
+    {"Run", run, COUNT_OF(run)},
+};
+
+/* Verbs of the design that a later version brings, and what does the same today. */
+static const struct {
+    const char *name;
+    const char *instead;
+} later[] = {
+    {"promote", "turnout route all VERSION"},
+    {"abort", "turnout route all VERSION"},
+    {"drain", "turnout route all OTHER-VERSION"},
+    {"cut", "turnout route all OTHER-VERSION"},
+    {"undrain", NULL},
+    {"undo", "set the weights that were before: turnout set weights ..."},
+    {"history", NULL},
+    {"mirror", "turnout get (counts mirrored requests)"},
+    {"update", NULL},
+    {"engine", NULL},
+    {"page", NULL},
+};
+
+static void print_help(FILE *out)
+{
+    fputs("turnout moves traffic between two versions of a service.\n\n"
+          "Usage: turnout VERB [options]\n",
+          out);
+    for (size_t s = 0; s < COUNT_OF(sections); s++) {
+        fprintf(out, "\n%s\n", sections[s].title);
+        for (size_t v = 0; v < sections[s].count; v++)
+            fprintf(out, "  %-9s %s\n", sections[s].verbs[v].name, sections[s].verbs[v].summary);
+    }
+    fputs("\nNot in this version:", out);
+    for (size_t i = 0; i < COUNT_OF(later); i++)
+        fprintf(out, "%s %s", i == 0 ? "" : ",", later[i].name);
+    fputs(
+        "\n\nExamples\n"
+        "  turnout serve -c turnout.yaml &\n"
+        "  turnout route canary --stable blue --canary green --share 10%\n"
+        "  turnout get -w\n\n"
+        "'turnout VERB --help' shows the options of a verb and examples. The running proxy is\n"
+        "looked for at --admin ADDR, $TURNOUT_ADMIN, ./turnout.sock, /run/turnout/turnout.sock.\n"
+        "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 stale revision, 4 timed out.\n",
+        out);
+}
+
+static const struct verb *find_verb(const char *name, struct cli_suggestion *suggestion)
+{
+    for (size_t s = 0; s < COUNT_OF(sections); s++) {
+        for (size_t v = 0; v < sections[s].count; v++) {
+            if (strcmp(sections[s].verbs[v].name, name) == 0)
+                return &sections[s].verbs[v];
+            cli_suggest(suggestion, tn_str_of(name), sections[s].verbs[v].name);
+        }
+    }
+    return NULL;
+}
+
+static int no_such_verb(struct cli_context *context, const char *name,
+                        const struct cli_suggestion *suggestion)
+{
+    for (size_t i = 0; i < COUNT_OF(later); i++) {
+        if (strcmp(later[i].name, name) != 0)
+            continue;
+        fprintf(context->err, "turnout: '%s' is not yet supported\n", name);
+        if (later[i].instead)
+            fprintf(context->err, "Until then: %s\n", later[i].instead);
+        return CLI_FAILED;
+    }
+    fprintf(context->err, "turnout: unknown %s '%s'", name[0] == '-' ? "option" : "verb", name);
+    if (suggestion->word)
+        fprintf(context->err, " (did you mean '%s'?)", suggestion->word);
+    fputs("\nSee 'turnout --help'.\n", context->err);
+    return CLI_WRONG_USAGE;
+}
+
+static int run_verb(struct cli_context *context, int argc, char **argv)
+{
+    struct cli_suggestion suggestion = {0};
+    const struct verb *verb = find_verb(argv[0], &suggestion);
+
+    return verb ? verb->run(context, argc, argv) : no_such_verb(context, argv[0], &suggestion);
+}
+
+/* `turnout help route` is `turnout route --help`. */
+static int help(struct cli_context *context, int argc, char **argv)
+{
+    static char option[] = "--help";
+
+    if (argc < 2) {
+        print_help(context->out);
+        return CLI_DONE;
+    }
+    char *arguments[] = {argv[1], argc > 2 ? argv[2] : option, argc > 2 ? option : NULL, NULL};
+    return run_verb(context, argc > 2 ? 3 : 2, arguments);
+}
+
+static int dispatch(struct cli_context *context, int argc, char **argv)
+{
+    if (argc < 1) {
+        print_help(context->err);
+        return CLI_WRONG_USAGE;
+    }
+    if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0 ||
+        strcmp(argv[0], "help") == 0)
+        return help(context, argc, argv);
+    if (strcmp(argv[0], "--version") == 0 || strcmp(argv[0], "-V") == 0) {
+        fputs("turnout " TURNOUT_VERSION "\n", context->out);
+        return CLI_DONE;
+    }
+    return run_verb(context, argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+    const char *no_color = getenv("NO_COLOR");
+    bool is_terminal = isatty(STDOUT_FILENO) == 1;
+    struct cli_context context = {
+        .out = stdout,
+        .err = stderr,
+        .is_terminal = is_terminal,
+        .colour = is_terminal && !(no_color && no_color[0]),
+        .clock = &tn_clock_system,
+    };
+    int code = dispatch(&context, argc - 1, argv + 1);
+
+    /* A full disk or a closed pipe must not pass for success. */
+    if (fflush(stdout) != 0 && code == CLI_DONE)
+        code = CLI_FAILED;
+    return code;
+}

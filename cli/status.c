@@ -1,0 +1,205 @@
+#include "cli/admin.h"
+#include "cli/numbers.h"
+#include "cli/rule_text.h"
+#include "cli/table.h"
+#include "cli/text.h"
+#include "cli/view.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define DEFAULT_TIMEOUT_MS 60000
+#define INTERVAL_NS 200000000L
+
+struct status_options {
+    const char *timeout;
+};
+
+static const struct cli_option options[] = {
+    {CLI_OPTION_TEXT, 0, "timeout", "DURATION",
+     "how long to wait: 60s (default), 500ms, 5m;\n0s asks once",
+     offsetof(struct status_options, timeout)},
+};
+
+static const struct cli_syntax syntax = {
+    .command = "turnout status",
+    .usage = "[--timeout DURATION]",
+    .about = "Waits until the proxy answers and every wanted version has a healthy endpoint, then\n"
+             "says what is up. A version is wanted when a rule gives it weight or mirrors to it.\n"
+             "Exit code: 0 all is up, 4 it is not yet at the end of the time.",
+    .examples = "  turnout status\n"
+                "  turnout status --timeout 10s && turnout route all green",
+};
+
+struct wait {
+    struct cli_admin admin;
+    struct cli_context *context;
+    uint64_t deadline_ns;
+    char *said; /* last progress line, so that the same is not said again */
+};
+
+static uint64_t now_ns(const struct wait *wait)
+{
+    return wait->context->clock->monotonic_ns(wait->context->clock->context);
+}
+
+/* Takes text over. */
+static void say(struct wait *wait, char *text)
+{
+    if (!wait->said || strcmp(wait->said, text) != 0)
+        fprintf(wait->context->err, "waiting: %s\n", text);
+    free(wait->said);
+    wait->said = text;
+}
+
+static bool is_wanted(const json_t *share, const char *name)
+{
+    const json_t *rules = json_object_get(share, "rules");
+
+    for (size_t i = 0; i < json_array_size(rules); i++) {
+        const json_t *rule = json_array_get(rules, i);
+        const json_t *version = cli_find_rule(json_object_get(rule, "versions"), name);
+        const json_t *mirrors = json_object_get(rule, "mirrors");
+
+        if (json_integer_value(json_object_get(version, "weight")) > 0)
+            return true;
+        for (size_t k = 0; k < json_array_size(mirrors); k++) {
+            const char *to = json_string_value(json_object_get(json_array_get(mirrors, k), "to"));
+            if (to && strcmp(to, name) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* NULL when every wanted version has an endpoint up; else what is missing. */
+static char *missing(const json_t *status, const json_t *share)
+{
+    const json_t *versions = json_object_get(status, "versions");
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = cli_need(open_memstream(&text, &len));
+
+    for (size_t i = 0; i < json_array_size(versions); i++) {
+        const char *name = json_string_value(json_object_get(json_array_get(versions, i), "name"));
+        unsigned up = 0;
+        unsigned all = 0;
+
+        if (!name || !is_wanted(share, name) || !cli_version_health(status, name, &up, &all) ||
+            up > 0)
+            continue;
+        char *title = cli_version_title(status, name);
+        fprintf(out, "%s%s has no healthy endpoint (0 of %u)", ftell(out) > 0 ? ", " : "", title,
+                all);
+        free(title);
+    }
+    cli_need(fclose(out) == 0 ? text : NULL);
+    if (text[0])
+        return text;
+    free(text);
+    return NULL;
+}
+
+static void print(const struct cli_context *context, const struct cli_admin *admin,
+                  const json_t *status, const json_t *share)
+{
+    static const struct cli_column columns[] = {
+        {"VERSION", false}, {"UP", true}, {"TRAFFIC", false}};
+    struct cli_table *table = cli_table_new(columns, 3);
+    const json_t *versions = json_object_get(status, "versions");
+    const char *name = json_string_value(json_object_get(status, "name"));
+    const char *version = json_string_value(json_object_get(status, "version"));
+    char age[CLI_TEXT_SIZE];
+
+    fprintf(context->out,
+            "%s %s at %s, pid %" JSON_INTEGER_FORMAT ", up %s, revision %" JSON_INTEGER_FORMAT
+            "\n\n",
+            name ? name : "turnout", version ? version : "", cli_admin_place(admin),
+            json_integer_value(json_object_get(status, "pid")),
+            cli_write_age((uint64_t)json_integer_value(json_object_get(status, "uptime_s")), age),
+            json_integer_value(json_object_get(status, "revision")));
+    for (size_t i = 0; i < json_array_size(versions); i++) {
+        const char *own = json_string_value(json_object_get(json_array_get(versions, i), "name"));
+        unsigned up = 0;
+        unsigned all = 0;
+
+        if (!own || !cli_version_health(status, own, &up, &all))
+            continue;
+        char *title = cli_version_title(status, own);
+        cli_table_row(table);
+        cli_table_cell(table, CLI_BOLD, "%s", title);
+        cli_table_cell(table, up == 0 ? CLI_BAD : up < all ? CLI_WARN : CLI_GOOD, "%u/%u", up, all);
+        cli_table_cell(table, CLI_PLAIN, "%s", is_wanted(share, own) ? "yes" : "none");
+        free(title);
+    }
+    cli_table_print(table, context->out, context->colour);
+    cli_table_free(table);
+    for (size_t i = 0; i < json_array_size(versions); i++) {
+        const char *own = json_string_value(json_object_get(json_array_get(versions, i), "name"));
+        if (own)
+            cli_print_down(status, own, context->out);
+    }
+}
+
+/* One look. CLI_DONE: all is up; CLI_TIMED_OUT: not yet; others are final. */
+static int look(struct wait *wait, bool is_last)
+{
+    json_t *status = NULL;
+    json_t *share = NULL;
+    char *why = NULL;
+    int code = cli_admin_try(&wait->admin, "/v1/status", &status, &why);
+
+    if (code == CLI_DONE)
+        code = cli_admin_try(&wait->admin, "/v1/share", &share, &why);
+    if (code == CLI_DONE) {
+        why = missing(status, share);
+        if (!why || is_last)
+            print(wait->context, &wait->admin, status, share);
+        code = why ? CLI_TIMED_OUT : CLI_DONE;
+    } else {
+        /* A proxy that is not there yet is what this verb waits for. */
+        code = CLI_TIMED_OUT;
+    }
+    json_decref(status);
+    json_decref(share);
+    if (why && is_last)
+        fprintf(wait->context->err, "%s: %s\n", syntax.command, why);
+    if (why && !is_last)
+        say(wait, why);
+    else
+        free(why);
+    return code;
+}
+
+int cli_status(struct cli_context *context, int argc, char **argv)
+{
+    const struct timespec interval = {.tv_nsec = INTERVAL_NS};
+    struct status_options values = {0};
+    struct wait wait = {.context = context};
+    struct cli_parse parse = {.context = context,
+                              .syntax = &syntax,
+                              .groups = {{options, 1, &values}, cli_admin_group(&wait.admin)},
+                              .group_count = 2};
+    uint64_t timeout_ms = DEFAULT_TIMEOUT_MS;
+    int code;
+
+    if (!cli_parse(&parse, argc, argv))
+        return parse.exit_code;
+    char *why =
+        values.timeout ? cli_parse_duration("--timeout", values.timeout, &timeout_ms) : NULL;
+    if (why)
+        return cli_usage_refuse(&parse, why);
+    cli_admin_start(&wait.admin, &parse);
+    wait.deadline_ns = now_ns(&wait) + timeout_ms * 1000000;
+    for (;;) {
+        bool is_last = now_ns(&wait) >= wait.deadline_ns;
+
+        code = look(&wait, is_last);
+        if (code == CLI_DONE || is_last)
+            break;
+        nanosleep(&interval, NULL);
+    }
+    free(wait.said);
+    return code;
+}
