@@ -178,10 +178,9 @@ void px_text_add_found(struct px_text *text, struct tn_str found)
 
 static void add_found(struct px_text *text, const struct px_node *node)
 {
-    if (node->kind == PX_NODE_LIST) {
-        px_text_add(text, "a list");
-    } else if (node->kind == PX_NODE_MAP) {
-        px_text_add(text, "a map");
+    if (node->kind != PX_NODE_SCALAR) {
+        px_text_add(text, "%s %s", node->count == 0 ? "an empty" : "a",
+                    node->kind == PX_NODE_LIST ? "list" : "map");
     } else if (node->text.len == 0) {
         px_text_add(text, "nothing");
     } else {

@@ -80,12 +80,15 @@ static void refuse(struct px_parser *parser, const struct px_node *node, uint16_
     } else if (!split(text, &host, &port) || memchr(text.ptr, '/', text.len)) {
         px_expected(parser, node, what, NULL);
     } else if (tn_str_parse_u64(port, 65535, &number) < 0 || number < port_min) {
-        struct px_text longer = {0};
-        px_text_add(&longer, "%s with a port from %u to 65535", what, port_min);
-        px_expected(parser, node, longer.bytes, NULL);
+        snprintf(suggestion, sizeof(suggestion), "a port from %u to 65535", port_min);
+        px_expected(parser, node, suggestion, NULL);
     } else if (tn_str_equal(host, TN_STR("localhost"))) {
         snprintf(suggestion, sizeof(suggestion), "127.0.0.1:%llu", number);
         px_expected(parser, node, "a numeric address (names are not resolved)", suggestion);
+    } else if (strspn(host.ptr, "0123456789.") == host.len) {
+        px_expected(parser, node, "an IPv4 address of four numbers from 0 to 255", NULL);
+    } else if (memchr(host.ptr, '%', host.len)) {
+        px_expected(parser, node, "an address without a zone ('%')", NULL);
     } else {
         px_expected(parser, node, "a numeric address (names are not resolved)", NULL);
     }

@@ -1,4 +1,5 @@
 #include "proxy/config/parse.h"
+#include "proxy/config/units.h"
 
 #define KIB 1024u
 #define MIB (1024u * 1024u)
@@ -83,7 +84,11 @@ void px_parse_limits(struct px_parser *parser, const struct px_node *node, struc
                  limits->http.request_line_bytes + limits->http.head_bytes, HEAD_TOGETHER_MAX);
     }
     if (limits->mirror_connect_ms > limits->mirror_total_ms) {
+        char connect[PX_UNITS_TEXT_SIZE];
+        char total[PX_UNITS_TEXT_SIZE];
         px_error(parser, find_either(node, "mirror_connect", "mirror_total"),
-                 "limits: mirror_connect must not be longer than mirror_total");
+                 "limits: mirror_connect (%s) must not be longer than mirror_total (%s)",
+                 px_units_write_duration(limits->mirror_connect_ms, connect),
+                 px_units_write_duration(limits->mirror_total_ms, total));
     }
 }

@@ -11,6 +11,11 @@ static void refuse_unknown(struct px_parser *parser, const struct px_node *value
         words[word_count++] = keys[i].name;
     }
     struct px_text text = {0};
+    if (tn_str_equal(value->key->text, TN_STR("<<"))) {
+        px_error(parser, value->key,
+                 "YAML merge keys (<<) are not supported: write the values out");
+        return;
+    }
     px_text_add(&text, "unknown key ");
     px_text_add_found(&text, value->key->text);
     const char *suggestion = px_suggest(value->key->text, words, word_count);
@@ -64,13 +69,7 @@ bool px_parse_list(struct px_parser *parser, const struct px_node *node, const c
     if (node->kind != PX_NODE_LIST || node->count == 0) {
         struct px_text text = {0};
         px_text_add(&text, "a list of %s", what);
-        if (node->kind == PX_NODE_LIST) {
-            px_error(parser, node, "%.*s: expected %s, found an empty list",
-                     node->key ? (int)node->key->text.len : 4,
-                     node->key ? node->key->text.ptr : "list", text.bytes);
-        } else {
-            px_expected(parser, node, text.bytes, NULL);
-        }
+        px_expected(parser, node, text.bytes, NULL);
         return false;
     }
     if (node->count > max) {

@@ -45,7 +45,7 @@ static void compile(struct px_parser *parser, const struct px_node *node,
     if (value->regex) {
         return;
     }
-    char why[160];
+    char why[160] = "";
     pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof(why));
     struct px_text text = {0};
     px_text_add(&text, "regex ");
@@ -63,6 +63,14 @@ static bool is_method(struct tn_str text)
         }
     }
     return text.len > 0;
+}
+
+/* Hosts are compared without both. */
+static bool has_port_or_dot(struct tn_str host)
+{
+    bool is_v6 = host.len > 1 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
+    return host.len > 0 && !is_v6 &&
+           (memchr(host.ptr, ':', host.len) || host.ptr[host.len - 1] == '.');
 }
 
 /* Values that no request can ever have are mistakes. */
@@ -85,6 +93,8 @@ static void check_text(struct px_parser *parser, const struct px_node *node,
                     NULL);
     } else if (target->subject == SUBJECT_HOST && memchr(text.ptr, '/', text.len)) {
         px_expected(parser, node, "a host name, without scheme and path", NULL);
+    } else if (target->subject == SUBJECT_HOST && is_exact && has_port_or_dot(text)) {
+        px_expected(parser, node, "a host name, without port and without a dot at its end", NULL);
     } else if (target->subject == SUBJECT_METHOD && !is_method(text)) {
         px_expected(parser, node, "a method such as GET or POST",
                     px_suggest(text, px_mirror_methods, TN_HTTP_METHOD_OTHER));
@@ -113,14 +123,16 @@ static void key_kind(struct px_parser *parser, const struct px_node *node, const
     if (value->kind == PX_MATCH_PRESENT) {
         bool is_present;
         if (px_parse_bool(parser, node, &is_present) && !is_present) {
-            px_error(parser, node, "present: false: write {present: true, not: true} instead");
+            px_error(parser, node,
+                     "present: expected true, found 'false'; to ask for absence, write "
+                     "{present: true, not: true}");
         }
         return;
     }
     if (!px_parse_string(parser, node, "text to compare with", &value->text)) {
         return;
     }
-    if (value->kind == PX_MATCH_REGEX) {
+    if (value->kind == PX_MATCH_REGEX && node->text.len > 0) {
         compile(parser, node, value);
     } else {
         check_text(parser, node, target);
@@ -186,11 +198,15 @@ static void parse_plain(struct px_parser *parser, const struct px_node *node, en
         }
         return;
     }
+    uint32_t errors_before = parser->messages->error_count;
     if (node->kind == PX_NODE_LIST) {
-        px_expected(parser, node, "text, or a map such as {prefix: TEXT}", NULL);
+        px_expected(parser, node,
+                    subject == SUBJECT_METHOD ? "a method such as GET, or {regex: '^(GET|POST)$'}"
+                                              : "text, or a map such as {prefix: TEXT}",
+                    NULL);
     } else if (px_parse_map(parser, node, "host, path or method", plain_keys, COUNT_OF(plain_keys),
                             &context) &&
-               !context.said) {
+               !context.said && parser->messages->error_count == errors_before) {
         px_error(parser, node, "%.*s: nothing to compare with: give one of value, prefix or regex",
                  TN_STR_ARGS(node->key->text));
     }
@@ -212,17 +228,18 @@ static void parse_named(struct px_parser *parser, const struct px_node *node, en
     *ret_count = node->count;
     PX_NODE_FOR_EACH (item, node) {
         struct value_target context = {.value = values++, .subject = subject};
+        uint32_t errors_before = parser->messages->error_count;
         if (!px_parse_map(parser, item, "a header, cookie or query parameter", named_keys,
                           COUNT_OF(named_keys), &context)) {
             continue;
         }
-        if (!px_node_means(item, "name")) {
-            px_error(parser, item, "%.*s: 'name' is missing", TN_STR_ARGS(node->key->text));
-        }
-        if (!context.said) {
+        if (!context.said && parser->messages->error_count == errors_before) {
             px_error(parser, item,
                      "%.*s: nothing to compare with: give one of value, prefix, regex or present",
                      TN_STR_ARGS(node->key->text));
+        }
+        if (!px_node_means(item, "name")) {
+            px_error(parser, item, "%.*s: 'name' is missing", TN_STR_ARGS(node->key->text));
         }
     }
 }

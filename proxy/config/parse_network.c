@@ -33,7 +33,7 @@ void px_parse_listen(struct px_parser *parser, const struct px_node *node, struc
     }
     PX_NODE_FOR_EACH (item, node) {
         struct px_listen *listen = &config->listens[config->listen_count++];
-        if (item->kind == PX_NODE_SCALAR) {
+        if (item->kind != PX_NODE_MAP) {
             px_parse_address(parser, item, 0, &listen->address);
         } else if (px_parse_map(parser, item, "a listener", keys, sizeof(keys) / sizeof(keys[0]),
                                 listen) &&
@@ -157,7 +157,7 @@ static bool parse_prefix(struct px_parser *parser, const struct px_node *node,
     if (has_host_bits(&prefix)) {
         char suggestion[INET6_ADDRSTRLEN + 8];
         write_prefix(&prefix, suggestion, sizeof(suggestion));
-        px_expected(parser, node, "a network without bits after its prefix", suggestion);
+        px_expected(parser, node, "a network with no bits set behind its prefix", suggestion);
         return false;
     }
     *target = prefix;

@@ -1,5 +1,6 @@
 #include "proxy/config/parse.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define DEFAULT_CONNECT_MS 1000
@@ -24,7 +25,7 @@ bool px_parse_version_name(struct px_parser *parser, const struct px_node *node,
     size_t count = 0;
     for (uint32_t i = 0; i < config->version_count; i++) {
         if (!config->versions[i].name) {
-            continue;
+            continue; /* memory ran out */
         }
         if (tn_str_equal(name, tn_str_of(config->versions[i].name))) {
             *ret_number = i;
@@ -90,6 +91,24 @@ static void check_sum(struct px_parser *parser, const struct px_node *node,
     }
 }
 
+static bool parse_weight(struct px_parser *parser, const struct px_node *node, uint32_t *ret_weight)
+{
+    unsigned long long value;
+    struct tn_str text = node->text;
+    if (node->kind == PX_NODE_SCALAR && tn_str_parse_u64(text, STRATEGY_WEIGHT_MAX, &value) == 0) {
+        *ret_weight = (uint32_t)value;
+        return true;
+    }
+    /* "90%": shares follow from the weights, so the number alone says it */
+    char suggestion[16];
+    bool is_percent = text.len > 1 && text.len < 8 && text.ptr[text.len - 1] == '%';
+    snprintf(suggestion, sizeof(suggestion), "%.*s", is_percent ? (int)text.len - 1 : 0,
+             is_percent ? text.ptr : "");
+    px_expected(parser, node, "a weight, a whole number from 0 to 1000000",
+                is_percent ? suggestion : NULL);
+    return false;
+}
+
 /* Kept in the order of `versions:`, so that two spellings of the same weights are the same rule. */
 static void key_weights(struct px_parser *parser, const struct px_node *node,
                         const struct px_key *key, void *context)
@@ -97,7 +116,7 @@ static void key_weights(struct px_parser *parser, const struct px_node *node,
     (void)key;
     struct px_rule *rule = context;
     const struct px_node *by_version[STRATEGY_VERSIONS_MAX] = {NULL};
-    uint64_t weights[STRATEGY_VERSIONS_MAX];
+    uint32_t weights[STRATEGY_VERSIONS_MAX];
     bool is_right = true;
     if (node->kind != PX_NODE_MAP || node->count == 0) {
         px_expected(parser, node, "versions with their weights, such as {blue: 90, green: 10}",
@@ -107,7 +126,7 @@ static void key_weights(struct px_parser *parser, const struct px_node *node,
     PX_NODE_FOR_EACH (value, node) {
         uint32_t number;
         if (!px_parse_version_name(parser, value->key, value->key->text, &number) ||
-            !px_parse_u64(parser, value, 0, STRATEGY_WEIGHT_MAX, &weights[number])) {
+            !parse_weight(parser, value, &weights[number])) {
             is_right = false;
             continue;
         }
@@ -118,7 +137,7 @@ static void key_weights(struct px_parser *parser, const struct px_node *node,
         if (by_version[i]) {
             struct px_weight *weight = &rule->weights[rule->weight_count++];
             weight->version = px_parser_dup(parser, by_version[i]->key->text);
-            weight->weight = (uint32_t)weights[i];
+            weight->weight = weights[i];
         }
     }
     if (is_right) {

@@ -135,6 +135,7 @@ static void finish(struct px_parser *parser, const struct px_node *node, struct 
     struct px_sticky *sticky = &rule->sticky;
     const struct px_node *name = px_node_find(node, "name");
     const struct px_node *affinity = px_node_find(node, "affinity");
+    const struct px_node *scope = px_node_find(node, "scope");
     const struct px_node *on_missing = px_node_find(node, "on_missing");
     if (!px_node_means(node, "by")) {
         px_error(parser, node,
@@ -153,7 +154,7 @@ static void finish(struct px_parser *parser, const struct px_node *node, struct 
                  "affinity: session needs key_file: without a signature anybody could write their "
                  "own binding");
     }
-    if (on_missing && !sticky->scope_endpoint) {
+    if (on_missing && (!scope || tn_str_equal(scope->text, TN_STR("version")))) {
         px_error(parser, on_missing->key, "on_missing has no meaning without 'scope: endpoint'");
     }
 }

@@ -63,13 +63,14 @@ bool px_parse_string(struct px_parser *parser, const struct px_node *node, const
                      char **target)
 {
     if (node->kind != PX_NODE_SCALAR || is_null(node)) {
-        px_expected(parser, node, what, NULL);
+        bool is_word = node->kind == PX_NODE_SCALAR && node->text.len > 1;
+        px_expected(parser, node, what, is_word ? "\"null\"" : NULL);
         return false;
     }
     if (node->text.len > PX_TEXT_MAX) {
-        px_error(parser, node, "%.*s: longer than %d bytes",
-                 node->key ? (int)node->key->text.len : 4, node->key ? node->key->text.ptr : "text",
-                 PX_TEXT_MAX);
+        char limit[48];
+        snprintf(limit, sizeof(limit), "at most %d bytes", PX_TEXT_MAX);
+        px_expected(parser, node, limit, NULL);
         return false;
     }
     return store(parser, node->text, target);

@@ -79,11 +79,13 @@ bool px_parse_word(struct px_parser *parser, const struct px_node *node, const c
 
 bool px_parse_percent(struct px_parser *parser, const struct px_node *node, uint32_t *ret_ppm)
 {
-    if (is_said(node) && px_units_parse_percent(node->text, ret_ppm) == 0) {
+    int r = is_said(node) ? px_units_parse_percent(node->text, ret_ppm) : -EINVAL;
+    if (r == 0) {
         return true;
     }
     px_expected(parser, node,
-                "a percentage from 0 to 100 with at most four decimals, such as 25, 0.5 or 12.5%",
+                r == -ERANGE ? "at most 100%"
+                             : "a percentage with at most four decimals, such as 25, 0.5 or 12.5%",
                 NULL);
     return false;
 }
@@ -98,14 +100,16 @@ static const char *suggest_duration(struct tn_str text, char *buffer, size_t siz
     if (digits == 0 || digits > 12) {
         return NULL;
     }
+    if (unit.len == 0) {
+        snprintf(buffer, size, "%.*ss", (int)digits, text.ptr); /* most likely seconds */
+        return buffer;
+    }
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         struct tn_str start = tn_str_of(units[i][0]);
         bool is_unit = unit.len >= start.len && isalpha((unsigned char)unit.ptr[unit.len - 1]) &&
                        tn_str_equal_nocase((struct tn_str){unit.ptr, start.len}, start);
-        if (is_unit || unit.len == 0) {
-            /* a bare number: seconds, most likely */
-            snprintf(buffer, size, "%.*s%s", (int)digits, text.ptr,
-                     unit.len == 0 ? "s" : units[i][1]);
+        if (is_unit) {
+            snprintf(buffer, size, "%.*s%s", (int)digits, text.ptr, units[i][1]);
             return buffer;
         }
     }

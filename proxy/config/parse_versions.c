@@ -1,5 +1,6 @@
 #include "proxy/config/parse.h"
 #include "proxy/config/snapshot.h"
+#include "proxy/config/units.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -75,9 +76,13 @@ static void key_health(struct px_parser *parser, const struct px_node *node,
     if (px_parse_map(parser, node, "health", keys, sizeof(keys) / sizeof(keys[0]),
                      &version->health) &&
         version->health.timeout_ms > version->health.interval_ms) {
+        char timeout[PX_UNITS_TEXT_SIZE];
+        char interval[PX_UNITS_TEXT_SIZE];
         const struct px_node *place = px_node_find(node, "timeout");
         px_error(parser, place ? place : node,
-                 "health: timeout must not be longer than interval: one probe at a time");
+                 "health: timeout (%s) must not be longer than interval (%s): one probe at a time",
+                 px_units_write_duration(version->health.timeout_ms, timeout),
+                 px_units_write_duration(version->health.interval_ms, interval));
     }
 }
 
@@ -94,7 +99,12 @@ static const struct px_key version_keys[] = {
 static void parse_version(struct px_parser *parser, const struct px_node *node,
                           struct px_version *version)
 {
-    px_parse_name(parser, node->key, "", PX_NAME_MAX, &version->name);
+    char *checked = NULL;
+    if (px_parse_name(parser, node->key, "", PX_NAME_MAX, &checked)) {
+        free(checked);
+    }
+    /* Kept although wrong: rules that use the name say nothing new. */
+    version->name = px_parser_dup(parser, node->key->text);
     version->build = px_parser_dup(parser, TN_STR(""));
     version->max_requests = 512;
     version->health = (struct px_health_config){

@@ -98,9 +98,21 @@ static void on_scalar(struct builder *builder, const yaml_event_t *event)
         width == count_characters(node->text) + quotes) {
         node->text_column = node->column + quotes / 2;
     }
+    if (!node->is_plain && event->start_mark.line != event->end_mark.line &&
+        (event->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE ||
+         event->data.scalar.style == YAML_SINGLE_QUOTED_SCALAR_STYLE)) {
+        px_error(builder->parser, node,
+                 "a quote must be closed on its line; this one goes on to line %u",
+                 (uint32_t)event->end_mark.line + 1);
+        builder->is_over = true; /* what follows is most likely text inside out */
+        return;
+    }
     if (!px_is_printable(node->text)) {
         px_error(builder->parser, node,
-                 "text with control characters or line breaks is not allowed here");
+                 "control characters and line breaks are not allowed in text%s",
+                 event->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE
+                     ? " (in double quotes '\\' starts an escape; single quotes have none)"
+                     : "");
         builder->is_holey = true;
     }
     attach(builder, node);
@@ -114,7 +126,8 @@ static void on_open(struct builder *builder, const yaml_event_t *event, enum px_
     }
     if (builder->depth > 0 && builder->stack[builder->depth - 1]->kind == PX_NODE_MAP &&
         !builder->pending_key[builder->depth - 1]) {
-        fail(builder, &event->start_mark, "a key must be text, found a list or a map");
+        fail(builder, &event->start_mark,
+             "a list or a map can't be a key; text that starts with '[' or '{' must be quoted");
         return;
     }
     struct px_node *node = new_node(builder, event, kind);
@@ -135,12 +148,13 @@ static void refuse_properties(struct builder *builder, const yaml_event_t *event
                     (const char *)anchor);
     }
     if (tag) {
+        static const char standard[] = "tag:yaml.org,2002:";
+        const char *text = (const char *)tag;
+        bool is_standard = strncmp(text, standard, sizeof(standard) - 1) == 0;
         px_error_at(builder->parser, (uint32_t)event->start_mark.line + 1,
                     (uint32_t)event->start_mark.column + 1,
-                    "YAML tags (!%.40s) are not supported: write the value alone",
-                    strrchr((const char *)tag, ':') ? strrchr((const char *)tag, ':') + 1
-                    : *tag == '!'                   ? (const char *)tag + 1
-                                                    : (const char *)tag);
+                    "YAML tags (%s%.40s) are not supported: write the value alone",
+                    is_standard ? "!!" : "", is_standard ? text + sizeof(standard) - 1 : text);
     }
 }
 
@@ -197,23 +211,31 @@ static void on_event(struct builder *builder, const yaml_event_t *event)
 /* What people do wrong most, in words of what they see; everything else in the library's words. */
 static const char *explain_problem(const struct builder *builder, const yaml_parser_t *yaml)
 {
+    static const char *const problems[][2] = {
+        {"did not find expected key",
+         "this does not continue what is above it: look at the indentation and the quotes"},
+        {"mapping values are not allowed in this context",
+         "':' is not allowed here: look at the indentation, for a ':' missing above, or quote the "
+         "value"},
+        {"could not find expected ':'", "expected ':' and a value after the key"},
+        {"did not find expected ',' or ']'", "expected ',' or ']'"},
+        {"did not find expected ',' or '}'", "expected ',' or '}'"},
+        {"did not find expected '-' indicator", "expected '- ' and the next item of the list"},
+        {"did not find expected node content",
+         "expected a value: one is missing, or a list or map is not closed"},
+        {"did not find expected <document start>", "this is outside of everything above it"},
+        {"found unexpected end of stream", "the quote that starts here is never closed"},
+    };
     size_t offset = yaml->problem_mark.index; /* in characters: exact for ASCII before it */
     char found = offset < builder->text.len ? builder->text.ptr[offset] : '\0';
     if (strcmp(yaml->problem, "found character that cannot start any token") == 0) {
         return found == '\t' ? "a tab is not allowed here: indent with spaces"
                              : "a value that starts with this character must be quoted";
     }
-    if (strcmp(yaml->problem, "did not find expected key") == 0) {
-        return "this does not continue what is above it: look at the indentation and the quotes";
-    }
-    if (strcmp(yaml->problem, "mapping values are not allowed in this context") == 0) {
-        return "':' is not allowed here: look at the indentation, or quote the value";
-    }
-    if (strcmp(yaml->problem, "could not find expected ':'") == 0) {
-        return "expected ':' and a value after the key";
-    }
-    if (strcmp(yaml->problem, "found unexpected end of stream") == 0) {
-        return "the file ends inside a quoted text";
+    for (size_t i = 0; i < sizeof(problems) / sizeof(problems[0]); i++) {
+        if (strcmp(yaml->problem, problems[i][0]) == 0) {
+            return problems[i][1];
+        }
     }
     return yaml->problem;
 }
@@ -244,14 +266,19 @@ static void on_syntax_error(struct builder *builder, const yaml_parser_t *yaml)
         on_reader_error(builder, yaml);
         return;
     }
+    const yaml_mark_t *mark = &yaml->problem_mark;
     struct px_text text = {0};
     px_text_add(&text, "not valid YAML: %s", explain_problem(builder, yaml));
-    if (yaml->context && yaml->context_mark.line != yaml->problem_mark.line) {
-        px_text_add(&text, " (%s that starts on line %u)", yaml->context,
+    bool is_list = yaml->context && strstr(yaml->context, "sequence");
+    bool is_map = yaml->context && strstr(yaml->context, "mapping");
+    if (strcmp(yaml->problem, "found unexpected end of stream") == 0) {
+        mark = &yaml->context_mark;
+    } else if ((is_list || is_map) && yaml->context_mark.line != mark->line) {
+        px_text_add(&text, " (the %s starts on line %u)", is_list ? "list" : "map",
                     (uint32_t)yaml->context_mark.line + 1);
     }
-    px_error_at(builder->parser, (uint32_t)yaml->problem_mark.line + 1,
-                (uint32_t)yaml->problem_mark.column + 1, "%s", text.bytes);
+    px_error_at(builder->parser, (uint32_t)mark->line + 1, (uint32_t)mark->column + 1, "%s",
+                text.bytes);
 }
 
 static void run(struct builder *builder, yaml_parser_t *yaml)

@@ -40,6 +40,24 @@ static uint32_t distance(struct tn_str a, struct tn_str b)
     return last[b.len];
 }
 
+/* 'ip' of 'client_ip': the only word with such a part. */
+static const char *find_part(struct tn_str found, const char *const *words, size_t count)
+{
+    const char *only = NULL;
+    for (size_t i = 0; i < count; i++) {
+        const char *at = found.len > 1 ? strstr(words[i], "_") : NULL;
+        struct tn_str last = tn_str_of(at ? at + 1 : NULL);
+        struct tn_str first = {words[i], at ? (size_t)(at - words[i]) : 0};
+        if (tn_str_equal_nocase(found, first) || tn_str_equal_nocase(found, last)) {
+            if (only) {
+                return NULL;
+            }
+            only = words[i];
+        }
+    }
+    return only;
+}
+
 const char *px_suggest(struct tn_str found, const char *const *words, size_t count)
 {
     const char *nearest = NULL;
@@ -59,5 +77,5 @@ const char *px_suggest(struct tn_str found, const char *const *words, size_t cou
             nearest = words[i];
         }
     }
-    return nearest;
+    return nearest ? nearest : find_part(found, words, count);
 }
