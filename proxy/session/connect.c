@@ -39,6 +39,19 @@ static void block_until_ready(struct px_exchange *exchange)
     px_exchange_set_deadline(exchange, TN_DEADLINE_NEVER);
 }
 
+/* The head goes, together with whatever of the body is here already. */
+static void go_on(struct px_exchange *exchange)
+{
+    if (exchange->request_state == PX_REQUEST_DONE) {
+        px_request_wait(exchange);
+        px_request_flush(exchange);
+    } else {
+        px_request_read_body(exchange);
+        px_client_continue(
+            exchange->client); /* while the client is being fed, the feeder goes on */
+    }
+}
+
 static bool has_request_room(const struct px_exchange *exchange, const struct px_endpoint *endpoint)
 {
     return atomic_load_explicit(&endpoint->in_flight, memory_order_relaxed) <
@@ -114,7 +127,7 @@ static bool try_again(struct px_exchange *exchange, const struct px_retry_questi
     session->stats->retries[reason]++;
     px_exchange_connect(exchange);
     if (client->exchange == exchange && !exchange->is_blocked)
-        px_request_flush(exchange);
+        go_on(exchange);
     return true;
 }
 
@@ -161,13 +174,7 @@ static void on_ready(struct px_upstream *upstream, int error)
         return;
     }
     use_upstream(exchange);
-    if (exchange->request_state == PX_REQUEST_DONE) {
-        px_request_wait(exchange);
-        px_request_flush(exchange);
-    } else {
-        px_request_read_body(exchange);
-        px_client_continue(client);
-    }
+    go_on(exchange);
 }
 
 /* The upstream took what was queued: more of the request body may be read. */

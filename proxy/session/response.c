@@ -80,8 +80,11 @@ static int write_head(struct reading *reading, const struct tn_http_forward_resp
 
 static bool may_keep_client(const struct px_exchange *exchange)
 {
+    const struct px_client *client = exchange->client;
+
+    /* A client that has ended its side may have sent further requests before. */
     return exchange->is_keep_alive && exchange->request_state == PX_REQUEST_DONE &&
-           !exchange->client->session->is_stopping && !exchange->client->is_half_closed;
+           !client->session->is_stopping && (!client->is_half_closed || client->pending_len > 0);
 }
 
 static void handle_interim(struct reading *reading)
