@@ -162,7 +162,6 @@ bool px_exchange_retry(struct px_exchange *exchange)
 static void on_ready(struct px_upstream *upstream, int error)
 {
     struct px_exchange *exchange = upstream->user;
-    struct px_client *client = exchange->client;
 
     if (error) {
         struct px_retry_question question = question_of(exchange, upstream);
