@@ -62,6 +62,21 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buffer
     *ret_buffer = uv_buf_init(loop->scratch, TN_LOOP_SCRATCH_BYTES);
 }
 
+/*
+ * libuv tells a hang-up that it polls right behind the last bytes as an end without reading on.
+ * When that was a reset, an answer that ends with its connection would pass for whole.
+ */
+static int error_behind_eof(const struct tn_stream *stream)
+{
+    socklen_t len = sizeof(int);
+    uv_os_fd_t fd;
+    int error = 0;
+
+    if (uv_fileno(&stream->uv.handle, &fd) || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len))
+        return 0;
+    return -error;
+}
+
 static void on_uv_read(uv_stream_t *uv, ssize_t count, const uv_buf_t *buffer)
 {
     struct tn_stream *stream = TN_CONTAINER_OF(uv, struct tn_stream, uv);
@@ -74,8 +89,10 @@ static void on_uv_read(uv_stream_t *uv, ssize_t count, const uv_buf_t *buffer)
     }
     stream->is_reading = false;
     uv_read_stop(uv);
-    stream->is_eof = count == UV_EOF;
-    if (stream->is_eof)
+    stream->is_eof = true;
+    if (count == UV_EOF)
+        count = error_behind_eof(stream);
+    if (count == 0)
         stream->ops->on_eof(stream);
     else
         stream->ops->on_broken(stream, (int)count);

@@ -3,9 +3,9 @@
 #include "lib/net/deadline.h"
 #include "tests/support/virtual_time.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
