@@ -126,6 +126,18 @@ static int clear_dead_socket(const char *path)
     return error;
 }
 
+static bool has_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
+
+    if (!slash || slash == path)
+        return true;
+    memcpy(folder, path, (size_t)(slash - path));
+    folder[slash - path] = '\0';
+    return access(folder, F_OK) == 0;
+}
+
 static int bind_unix(struct tn_listener *listener, const char *path, mode_t mode)
 {
     mode_t old_mask;
@@ -135,6 +147,8 @@ static int bind_unix(struct tn_listener *listener, const char *path, mode_t mode
     old_mask = umask((mode_t)(~mode & 0777));
     error = uv_pipe_bind(&listener->uv.pipe, path);
     umask(old_mask);
+    if (error == -EACCES && !has_folder(path))
+        return -ENOENT; /* libuv says EACCES for both, as on Windows */
     if (error)
         return error;
     listener->unlink_path = strdup(path);

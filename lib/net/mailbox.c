@@ -1,6 +1,6 @@
 #include "lib/net/mailbox.h"
 
-static void run_all(struct tn_mailbox *mailbox)
+static struct tn_mail *take_all(struct tn_mailbox *mailbox)
 {
     struct tn_mail *mail;
 
@@ -9,12 +9,24 @@ static void run_all(struct tn_mailbox *mailbox)
     mailbox->first = NULL;
     mailbox->last = &mailbox->first;
     pthread_mutex_unlock(&mailbox->lock);
+    return mail;
+}
+
+static void run_all(struct tn_mailbox *mailbox)
+{
+    struct tn_mail *mail = take_all(mailbox);
+
+    mailbox->is_running = true;
     while (mail) {
         struct tn_mail *next = mail->next;
 
         mail->run(mail);
         mail = next;
+        /* It closed the mailbox: what was posted since is behind what we have here. */
+        if (!mail && mailbox->is_closed)
+            mail = take_all(mailbox);
     }
+    mailbox->is_running = false;
 }
 
 static void on_async(uv_async_t *async)
@@ -28,6 +40,7 @@ int tn_mailbox_open(struct tn_mailbox *mailbox, struct tn_loop *loop)
     mailbox->last = &mailbox->first;
     mailbox->on_closed = NULL;
     mailbox->is_closed = false;
+    mailbox->is_running = false;
     pthread_mutex_init(&mailbox->lock, NULL);
     return uv_async_init(&loop->uv, &mailbox->async, on_async);
 }
@@ -63,7 +76,8 @@ void tn_mailbox_close(struct tn_mailbox *mailbox, void (*on_closed)(struct tn_ma
     pthread_mutex_lock(&mailbox->lock);
     mailbox->is_closed = true;
     pthread_mutex_unlock(&mailbox->lock);
-    run_all(mailbox);
+    if (!mailbox->is_running)
+        run_all(mailbox);
     mailbox->on_closed = on_closed;
     uv_close((uv_handle_t *)&mailbox->async, on_uv_close);
 }
