@@ -3,7 +3,7 @@ import time
 
 
 def health(interval="300ms"):
-    return {"path": "/readyz", "interval": interval, "timeout": "1s"}
+    return {"path": "/readyz", "interval": interval, "timeout": interval}
 
 
 def versions(**addresses):

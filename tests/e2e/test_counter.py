@@ -689,7 +689,7 @@ def test_import_whose_count_was_durable_is_not_done_twice(data):
 
 
 @pytest.mark.parametrize("tail", [b"1 t2 5 10", transfer_line("t2", 5, 15, 20)[:-1], b"\0" * 40,
-                                  b"1 t2 5 15 20 00000000\n"])
+                                  b"1 t2 5\0\0\0 20 00000000\n"])
 def test_import_line_cut_by_a_crash_is_taken_off(data, tail):
     whole = transfer_line("t1", 5, 10, 15)
     make_data(data, 15, whole + tail)
@@ -700,8 +700,9 @@ def test_import_line_cut_by_a_crash_is_taken_off(data, tail):
         assert (data / "transfers.log").read_bytes() == whole + transfer_line("t2", 5, 15, 20)
 
 
-def test_a_damaged_log_is_refused_and_untouched(data):
-    log = transfer_line("t0", 4, 2, 6) + b"1 t1 5 10 15 00000000\n" + transfer_line("t2", 5, 15, 20)
+@pytest.mark.parametrize("end", [b"", transfer_line("t2", 5, 15, 20)])
+def test_a_damaged_log_is_refused_and_untouched(data, end):
+    log = transfer_line("t0", 4, 2, 6) + b"1 t1 5 10 15 00000000\n" + end
     make_data(data, 20, log)
     assert "transfers.log is damaged in line 2" in refuse_data(data)
     assert (data / "transfers.log").read_bytes() == log and read_visits(data) == 20
