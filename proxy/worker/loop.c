@@ -269,7 +269,6 @@ static int init_session(struct px_data_loop *loop)
     loop->session.context = loop;
     tn_random_init_system(&random);
     loop->session.id_prefix = tn_random_u64(&random);
-    px_session_init(&loop->session);
     return px_route_loop_init(&loop->session.route, workers->options.proxy_id, loop->number);
 }
 
@@ -320,15 +319,32 @@ int px_data_loop_init(struct px_data_loop *loop, struct px_workers *workers, uin
     loop->number = number;
     loop->is_clean = true;
     loop->is_loop_clean = true;
+    loop->log.fd = -1;
+    px_session_init(&loop->session);
     error = tn_loop_init(&loop->loop);
     if (error)
         return error;
+    loop->has_loop = true;
     error = tn_mailbox_open(&loop->mailbox, &loop->loop);
     if (error)
         return error;
     tn_timer_open(&loop->tick, &loop->loop, on_tick);
     tn_timer_open(&loop->stop, &loop->loop, on_stop_timer);
     return init_parts(loop, ret_why);
+}
+
+void px_data_loop_undo(struct px_data_loop *loop)
+{
+    if (!loop->has_loop)
+        return;
+    for (uint32_t i = 0; i < loop->listener_count; i++)
+        tn_listener_close(&loop->listeners[i]);
+    if (loop->mirrors)
+        px_mirrors_stop(loop->mirrors);
+    tn_timer_close(&loop->tick, NULL);
+    tn_timer_close(&loop->stop, NULL);
+    tn_mailbox_close(&loop->mailbox, on_mailbox_closed);
+    tn_loop_deinit(&loop->loop);
 }
 
 void px_data_loop_deinit(struct px_data_loop *loop)

@@ -20,6 +20,7 @@ struct px_data_loop {
     struct px_workers *workers;
     uint32_t number;
     pthread_t thread;
+    bool has_loop;   /* the libuv loop and its first handles exist */
     bool is_running; /* the thread was started and not joined */
     struct tn_loop loop;
     struct tn_mailbox mailbox;
@@ -60,6 +61,10 @@ struct px_workers {
 /* Everything of one loop but its thread. -errno with ret_why (malloc'd, may stay NULL). */
 int px_data_loop_init(struct px_data_loop *loop, struct px_workers *workers, uint32_t number,
                       char **ret_why);
+/* A start that failed: closes what a loop without a thread has open. px_data_loop_deinit() follows.
+ */
+void px_data_loop_undo(struct px_data_loop *loop);
+
 void px_data_loop_deinit(struct px_data_loop *loop);
 
 int px_data_loop_start(struct px_data_loop *loop);

@@ -51,6 +51,10 @@ void px_workers_reopen_log(struct px_workers *workers);
 void px_workers_stop(struct px_workers *workers, uint64_t grace_ms,
                      void (*on_stopped)(void *context, bool is_clean), void *context);
 
+/*
+ * After on_stopped. Snapshots that are still on their way come to on_unused within the call; the
+ * memory goes when the control loop turns once more.
+ */
 void px_workers_free(struct px_workers *workers);
 
 /* The address that the i-th `listen` entry got (port 0 resolved). */

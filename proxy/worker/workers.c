@@ -316,18 +316,30 @@ int px_workers_new(const struct px_workers_options *options, char **ret_why,
     error = tn_mailbox_open(&workers->control, options->control);
     for (uint32_t i = 0; !error && i < workers->loop_count; i++)
         error = px_data_loop_init(&workers->loops[i], workers, i, ret_why);
-    /* A failed start ends the process: what was opened so far goes with it. */
-    if (error)
+    if (error) {
+        for (uint32_t i = 0; i < workers->loop_count; i++)
+            px_data_loop_undo(&workers->loops[i]);
+        px_workers_free(workers);
         return error;
+    }
     options->snapshot->loops = workers->loop_count;
     for (uint32_t i = 0; i < workers->loop_count; i++) {
-        error = px_data_loop_start(&workers->loops[i]);
-        if (error)
-            return error;
+        if (px_data_loop_start(&workers->loops[i]) != 0)
+            abort(); /* no thread at the very start: nothing can be served, and others run already
+                      */
         workers->running++;
     }
     *ret_workers = workers;
     return 0;
+}
+
+static void on_control_closed(struct tn_mailbox *mailbox)
+{
+    struct px_workers *workers = TN_CONTAINER_OF(mailbox, struct px_workers, control);
+
+    free(workers->addresses);
+    free(workers->loops);
+    free(workers);
 }
 
 void px_workers_free(struct px_workers *workers)
@@ -337,7 +349,5 @@ void px_workers_free(struct px_workers *workers)
     assert(workers->running == 0);
     for (uint32_t i = 0; i < workers->loop_count; i++)
         px_data_loop_deinit(&workers->loops[i]);
-    free(workers->addresses);
-    free(workers->loops);
-    free(workers);
+    tn_mailbox_close(&workers->control, on_control_closed);
 }
