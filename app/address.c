@@ -54,11 +54,11 @@ char *app_address_format(const struct app_address *address, char buffer[APP_ADDR
     if (address->storage.ss_family == AF_INET6) {
         const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address->storage;
         inet_ntop(AF_INET6, &v6->sin6_addr, name, sizeof(name));
-        snprintf(buffer, APP_ADDRESS_SIZE, "[%s]:%u", name, ntohs(v6->sin6_port));
+        (void)snprintf(buffer, APP_ADDRESS_SIZE, "[%s]:%u", name, ntohs(v6->sin6_port));
     } else {
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address->storage;
         inet_ntop(AF_INET, &v4->sin_addr, name, sizeof(name));
-        snprintf(buffer, APP_ADDRESS_SIZE, "%s:%u", name, ntohs(v4->sin_port));
+        (void)snprintf(buffer, APP_ADDRESS_SIZE, "%s:%u", name, ntohs(v4->sin_port));
     }
     return buffer;
 }

@@ -24,7 +24,7 @@ void app_body_fill_pattern(uint64_t offset, char *buffer, size_t len)
         size_t skip = (size_t)((offset + done) % LINE_LEN);
         uint64_t start = offset + done - skip;
         size_t part = LINE_LEN - skip < len - done ? LINE_LEN - skip : len - done;
-        snprintf(line, sizeof(line), "%015" PRIx64 "\n", start & 0xfffffffffffffffu);
+        (void)snprintf(line, sizeof(line), "%015" PRIx64 "\n", start & 0xfffffffffffffffu);
         memcpy(buffer + done, line + skip, part);
         done += part;
     }

@@ -120,6 +120,7 @@ static enum MHD_Result run(struct app_faults *faults, struct MHD_Connection *con
     return answer(connection, MHD_HTTP_OK, &text);
 }
 
+/* The type is libmicrohttpd's. NOLINTNEXTLINE(readability-function-size) */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *upload_data,
                                   size_t *upload_data_size, void **state)

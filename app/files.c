@@ -89,7 +89,7 @@ int app_file_replace(const struct app_file_ops *ops, int folder, const char *nam
                      struct app_file_content content, int model, int *ret_fd)
 {
     char temporary[64];
-    snprintf(temporary, sizeof(temporary), "%s.tmp", name);
+    (void)snprintf(temporary, sizeof(temporary), "%s.tmp", name);
     if (unlinkat(folder, temporary, 0) == -1 && errno != ENOENT) {
         return -errno;
     }

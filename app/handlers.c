@@ -155,18 +155,18 @@ static enum MHD_Result send_icon(struct app_request *request)
 
 /* HEAD / shows the count that GET / would have, less one: it does not count. */
 static const struct app_handler handlers[] = {
-    {APP_ROUTE_VISIT, "/", "GET", count_visit, false},
-    {APP_ROUTE_VISIT, "/", "HEAD", show_count, false},
-    {APP_ROUTE_VISIT, "/", "POST", echo_size, false},
-    {APP_ROUTE_COUNT, "/count", "GET, HEAD", show_count, false},
-    {APP_ROUTE_VERSION, "/version", "GET, HEAD", show_version, false},
-    {APP_ROUTE_HEALTHZ, "/healthz", "GET, HEAD", say_healthy, true},
-    {APP_ROUTE_READYZ, "/readyz", "GET, HEAD", say_ready, true},
-    {APP_ROUTE_METRICS, "/metrics", "GET, HEAD", show_metrics, true},
-    {APP_ROUTE_FAVICON, "/favicon.ico", "GET, HEAD", send_icon, true},
-    {APP_ROUTE_IMPORT, "/import", "POST", app_import_run, false},
-    {APP_ROUTE_ECHO_SIZE, "/echo-size", "POST, PUT", echo_size, false},
-    {APP_ROUTE_BYTES, BYTES_PREFIX, "GET, HEAD", send_bytes, false},
+    {"/", "GET", count_visit, APP_ROUTE_VISIT, false},
+    {"/", "HEAD", show_count, APP_ROUTE_VISIT, false},
+    {"/", "POST", echo_size, APP_ROUTE_VISIT, false},
+    {"/count", "GET, HEAD", show_count, APP_ROUTE_COUNT, false},
+    {"/version", "GET, HEAD", show_version, APP_ROUTE_VERSION, false},
+    {"/healthz", "GET, HEAD", say_healthy, APP_ROUTE_HEALTHZ, true},
+    {"/readyz", "GET, HEAD", say_ready, APP_ROUTE_READYZ, true},
+    {"/metrics", "GET, HEAD", show_metrics, APP_ROUTE_METRICS, true},
+    {"/favicon.ico", "GET, HEAD", send_icon, APP_ROUTE_FAVICON, true},
+    {"/import", "POST", app_import_run, APP_ROUTE_IMPORT, false},
+    {"/echo-size", "POST, PUT", echo_size, APP_ROUTE_ECHO_SIZE, false},
+    {BYTES_PREFIX, "GET, HEAD", send_bytes, APP_ROUTE_BYTES, false},
 };
 
 #define HANDLER_COUNT (sizeof(handlers) / sizeof(handlers[0]))
@@ -175,8 +175,8 @@ static bool has_method(const char *methods, const char *method)
 {
     size_t len = strlen(method);
     const char *found = strstr(methods, method);
-    return len > 0 && found != NULL && (found == methods || found[-1] == ' ') &&
-           (found[len] == ',' || found[len] == '\0');
+    return len > 0 && strcspn(method, ", ") == len && found != NULL &&
+           (found == methods || found[-1] == ' ') && (found[len] == ',' || found[len] == '\0');
 }
 
 static bool has_path(const struct app_handler *handler, const char *url)

@@ -14,10 +14,10 @@
 typedef enum MHD_Result(app_handler_fn)(struct app_request *request);
 
 struct app_handler {
-    enum app_route route;
     const char *path;    /* exact, but for /bytes/ */
-    const char *methods; /* "GET HEAD" */
+    const char *methods; /* "GET, HEAD" */
     app_handler_fn *run;
+    enum app_route route;
     bool is_probed; /* machinery: faults leave it alone */
 };
 

@@ -78,7 +78,7 @@ static int read_visits(const struct opening *opening, size_t *ret_len)
 {
     struct app_ledger *ledger = opening->ledger;
     unsigned char bytes[APP_COUNTER_SIZE];
-    uint64_t len;
+    uint64_t len = 0;
     int error = open_regular(opening, APP_LEDGER_VISITS, &ledger->visits, &len);
     if (error == -ENOENT) {
         *ret_len = 0;
@@ -125,7 +125,7 @@ static int parse_log(const struct opening *opening, const char *bytes, size_t le
 static int read_log(const struct opening *opening)
 {
     struct app_ledger *ledger = opening->ledger;
-    uint64_t len;
+    uint64_t len = 0;
     int error = open_regular(opening, APP_LEDGER_LOG, &ledger->log, &len);
     if (error != 0) {
         return error == -ENOENT ? 0 : error;

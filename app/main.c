@@ -17,6 +17,9 @@ enum { EXIT_STOPPED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 /* How often a stop looks whether everything is out. */
 #define LOOK_MS 5
 
+/* How soon a broken disk is tried again. */
+#define RETRY_MS 1000
+
 struct program {
     struct app_options options;
     struct app_service service;
@@ -24,6 +27,7 @@ struct program {
     struct MHD_Daemon *server;
     struct MHD_Daemon *faults_server; /* NULL: off */
     sigset_t signals;
+    char host_name[256];
 };
 
 /* One write a line, so that lines of several processes in one file stay whole. */
@@ -48,18 +52,18 @@ static const char *look_up(const char *name)
 }
 
 /* Returns -1 to go on, else the exit code. */
-static int read_options(struct program *program, char **arguments)
+static int read_options(struct program *program, const char *const *arguments)
 {
     char buffer[8192];
-    char host_name[256] = "";
     struct app_text text;
     app_text_init(&text, buffer, sizeof(buffer));
-    gethostname(host_name, sizeof(host_name) - 1);
-    static char name[sizeof(host_name)]; /* the options keep a pointer */
-    memcpy(name, host_name, sizeof(name));
-    if (app_options_parse(arguments, look_up, name, &program->options, &text) != 0) {
-        for (char *line = strtok(buffer, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+    gethostname(program->host_name, sizeof(program->host_name) - 1);
+    if (app_options_parse(arguments, look_up, program->host_name, &program->options, &text) != 0) {
+        char *line = buffer;
+        for (char *end = strchr(line, '\n'); end != NULL; end = strchr(line, '\n')) {
+            *end = '\0';
             complain(line, "");
+            line = end + 1;
         }
         return EXIT_USAGE;
     }
@@ -94,7 +98,8 @@ static int listen_at(struct app_address *address, int *ret_fd)
     int error = app_address_listen(address, ret_fd);
     if (error != 0) {
         char what[128];
-        snprintf(what, sizeof(what), "cannot listen on %s", app_address_format(address, text));
+        (void)snprintf(what, sizeof(what), "cannot listen on %s",
+                       app_address_format(address, text));
         complain(what, strerror(-error));
     }
     return error;
@@ -252,7 +257,7 @@ int main(int argc, char **argv)
 {
     static struct program program;
     (void)argc;
-    int code = read_options(&program, argv + 1);
+    int code = read_options(&program, (const char *const *)argv + 1);
     if (code != -1) {
         return code;
     }
@@ -266,7 +271,7 @@ int main(int argc, char **argv)
     if (open_ledger(&program) != 0) {
         return EXIT_FAILED;
     }
-    if (app_store_start(&program.service.store, &program.ledger) != 0 ||
+    if (app_store_start(&program.service.store, &program.ledger, RETRY_MS) != 0 ||
         app_delay_start(&program.service.delay) != 0) {
         complain("cannot start a thread", "");
         return EXIT_FAILED;

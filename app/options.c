@@ -203,7 +203,8 @@ static void read_environment(struct app_options *options, app_options_lookup_fn 
 }
 
 /* Returns how many of the arguments it took, 1 or 2. */
-static size_t read_argument(struct app_options *options, char **argument, struct app_text *problems)
+static size_t read_argument(struct app_options *options, const char *const *argument,
+                            struct app_text *problems)
 {
     const char *text = argument[0];
     const char *equals = strchr(text, '=');
@@ -230,8 +231,9 @@ static size_t read_argument(struct app_options *options, char **argument, struct
     return 2;
 }
 
-int app_options_parse(char **arguments, app_options_lookup_fn *lookup, const char *host_name,
-                      struct app_options *ret_options, struct app_text *problems)
+int app_options_parse(const char *const *arguments, app_options_lookup_fn *lookup,
+                      const char *host_name, struct app_options *ret_options,
+                      struct app_text *problems)
 {
     struct app_options options = {.faults = "",
                                   .build = "1",
@@ -240,7 +242,7 @@ int app_options_parse(char **arguments, app_options_lookup_fn *lookup, const cha
                                   .max_connections = 4096,
                                   .stop_linger_ms = 500,
                                   .stop_grace_ms = 25000};
-    for (char **argument = arguments; *argument != NULL; argument++) {
+    for (const char *const *argument = arguments; *argument != NULL; argument++) {
         if (strcmp(*argument, "--help") == 0 || strcmp(*argument, "-h") == 0) {
             options.help = true;
             *ret_options = options;

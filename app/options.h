@@ -40,8 +40,9 @@ struct app_options {
 typedef const char *(app_options_lookup_fn)(const char *name);
 
 /* host_name: what --name is when nobody says. */
-int app_options_parse(char **arguments, app_options_lookup_fn *lookup, const char *host_name,
-                      struct app_options *ret_options, struct app_text *problems);
+int app_options_parse(const char *const *arguments, app_options_lookup_fn *lookup,
+                      const char *host_name, struct app_options *ret_options,
+                      struct app_text *problems);
 
 void app_options_help(struct app_text *text);
 

@@ -28,7 +28,7 @@ static const char *choose_colour(const char *version, char buffer[COLOUR_SIZE])
     for (; *version != '\0'; version++) {
         hash = (hash ^ (unsigned char)*version) * 16777619u;
     }
-    snprintf(buffer, COLOUR_SIZE, "hsl(%u, 60%%, 28%%)", hash % 360);
+    (void)snprintf(buffer, COLOUR_SIZE, "hsl(%u, 60%%, 28%%)", hash % 360);
     return buffer;
 }
 

@@ -27,7 +27,7 @@ static enum MHD_Result queue(struct app_request *request, struct MHD_Response *r
     MHD_add_response_header(response, "X-Version", options->version);
     MHD_add_response_header(response, "X-Build", options->build);
     if (reply->has_visits) {
-        snprintf(visits, sizeof(visits), "%" PRIu64, reply->visits);
+        (void)snprintf(visits, sizeof(visits), "%" PRIu64, reply->visits);
         MHD_add_response_header(response, "X-Visits", visits);
         MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept");
     }
@@ -117,6 +117,6 @@ enum MHD_Result app_reply_commit(struct app_request *request)
 enum MHD_Result app_reply_fail_write(struct app_request *request, const char *what)
 {
     char why[256];
-    snprintf(why, sizeof(why), "%s: %s", what, strerror(-request->job.error));
+    (void)snprintf(why, sizeof(why), "%s: %s", what, strerror(-request->job.error));
     return app_reply_error(request, MHD_HTTP_SERVICE_UNAVAILABLE, why);
 }

@@ -86,6 +86,7 @@ static enum MHD_Result take_body(struct app_request *request, const char *bytes,
     return request->body_len > DRAIN_MAX ? MHD_NO : MHD_YES;
 }
 
+/* The type is libmicrohttpd's. NOLINTNEXTLINE(readability-function-size) */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *upload_data,
                                   size_t *upload_data_size, void **state)
@@ -126,8 +127,9 @@ static unsigned limit_connections(const struct app_options *options)
         limit.rlim_cur >= (rlim_t)options->max_connections + SPARE_DESCRIPTORS) {
         return options->max_connections;
     }
-    return limit.rlim_cur > 2 * SPARE_DESCRIPTORS ? (unsigned)limit.rlim_cur - SPARE_DESCRIPTORS
-                                                  : SPARE_DESCRIPTORS;
+    return limit.rlim_cur > (rlim_t)2 * SPARE_DESCRIPTORS
+               ? (unsigned)limit.rlim_cur - SPARE_DESCRIPTORS
+               : SPARE_DESCRIPTORS;
 }
 
 int app_server_start(struct app_service *service, int fd, struct MHD_Daemon **ret_daemon)

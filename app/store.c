@@ -3,8 +3,7 @@
 #include <errno.h>
 #include <time.h>
 
-/* How often a broken disk is tried again while nobody visits. */
-#define RETRY_SECONDS 1
+#define NS_PER_SECOND 1000000000u
 
 static struct app_store_job *take_jobs(struct app_store *store)
 {
@@ -89,7 +88,9 @@ static bool wait_for_work(struct app_store *store, struct app_store_job **ret_jo
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += RETRY_SECONDS;
+    uint64_t ns = (uint64_t)until.tv_nsec + (uint64_t)store->retry_ms * 1000000u;
+    until.tv_sec += (time_t)(ns / NS_PER_SECOND);
+    until.tv_nsec = (long)(ns % NS_PER_SECOND);
     int timed_out = 0;
     pthread_mutex_lock(&store->mutex);
     while (store->first == NULL && !store->is_stopping && timed_out == 0) {
@@ -115,10 +116,11 @@ static void *run(void *argument)
     return NULL;
 }
 
-int app_store_start(struct app_store *store, struct app_ledger *ledger)
+int app_store_start(struct app_store *store, struct app_ledger *ledger, uint32_t retry_ms)
 {
     pthread_condattr_t attributes;
-    *store = (struct app_store){.ledger = ledger, .snapshot = {.visits = ledger->value}};
+    *store = (struct app_store){
+        .ledger = ledger, .retry_ms = retry_ms, .snapshot = {.visits = ledger->value}};
     store->end = &store->first;
     pthread_mutex_init(&store->mutex, NULL);
     pthread_condattr_init(&attributes);

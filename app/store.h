@@ -42,6 +42,7 @@ struct app_store_snapshot {
 struct app_store {
     /* private */
     struct app_ledger *ledger;
+    uint32_t retry_ms;
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -51,14 +52,16 @@ struct app_store {
     struct app_store_snapshot snapshot;
 };
 
-/* The ledger must be open and stay so until stop. */
-int app_store_start(struct app_store *store, struct app_ledger *ledger);
+/* The ledger must be open and stay so until stop. retry_ms: how soon a broken disk is tried again
+ * while nobody visits. */
+int app_store_start(struct app_store *store, struct app_ledger *ledger, uint32_t retry_ms);
 
 /* Finishes every job that was submitted, then returns. */
 void app_store_stop(struct app_store *store);
 
 void app_store_submit(struct app_store *store, struct app_store_job *job);
 
+/* From start until stop. */
 void app_store_read(struct app_store *store, struct app_store_snapshot *ret_snapshot);
 
 #endif

@@ -90,7 +90,7 @@ int app_text_parse_u64(const char *string, uint64_t max, uint64_t *ret_value)
             return -EINVAL;
         }
         uint64_t digit = (uint64_t)(*string - '0');
-        if (value > max / 10 || value * 10 > max - digit) {
+        if (digit > max || value > max / 10 || value * 10 > max - digit) {
             return -EINVAL;
         }
         value = value * 10 + digit;

@@ -89,7 +89,7 @@ static int parse_line(char *line, struct app_transfer *ret_transfer)
     if (crc == NULL) {
         return -EINVAL;
     }
-    snprintf(expected, sizeof(expected), "%08lx", checksum(line, (size_t)(crc - line)));
+    (void)snprintf(expected, sizeof(expected), "%08lx", checksum(line, (size_t)(crc - line)));
     if (strcmp(crc + 1, expected) != 0) {
         return -EINVAL;
     }
@@ -108,7 +108,7 @@ static int parse_line(char *line, struct app_transfer *ret_transfer)
         transfer.after < transfer.before || transfer.after - transfer.before != transfer.amount) {
         return -EINVAL;
     }
-    snprintf(transfer.id, sizeof(transfer.id), "%s", words[1]);
+    (void)snprintf(transfer.id, sizeof(transfer.id), "%s", words[1]);
     *ret_transfer = transfer;
     return 0;
 }
@@ -122,16 +122,17 @@ int app_transfers_load(struct app_transfers *transfers, const char *bytes, size_
         const char *start = bytes + good;
         const char *newline = memchr(start, '\n', len - good);
         size_t line_len = newline == NULL ? len - good : (size_t)(newline - start);
+        bool has_nul = memchr(start, '\0', line_len) != NULL;
         bool is_last = newline == NULL || good + line_len + 1 == len;
         char line[APP_TRANSFER_LINE_SIZE];
         struct app_transfer transfer;
         int error = -EINVAL;
-        if (newline != NULL && line_len < sizeof(line) && memchr(start, '\0', line_len) == NULL) {
+        if (newline != NULL && line_len < sizeof(line) && !has_nul) {
             memcpy(line, start, line_len);
             line[line_len] = '\0';
             error = parse_line(line, &transfer);
         }
-        if (error != 0 && is_last) {
+        if (error != 0 && is_last && (newline == NULL || has_nul)) {
             break;
         }
         if (error == 0) {

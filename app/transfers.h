@@ -51,9 +51,10 @@ void app_transfers_push(struct app_transfers *transfers, const struct app_transf
 size_t app_transfer_format(const struct app_transfer *transfer, char line[APP_TRANSFER_LINE_SIZE]);
 
 /*
- * Reads a whole log. A last line that is cut short or damaged is what a crash leaves of an import
- * that was never answered: it is left out, and *ret_good_len is where the good lines end. Anything
- * damaged before that is -EINVAL with *ret_line its number, from 1.
+ * Reads a whole log. A last line without its newline, or with NUL bytes where blocks were never
+ * written, is what a crash leaves of an import that was never answered: it is left out, and
+ * *ret_good_len is where the good lines end. Any other damage is -EINVAL with *ret_line its number,
+ * from 1.
  */
 int app_transfers_load(struct app_transfers *transfers, const char *bytes, size_t len,
                        size_t *ret_good_len, size_t *ret_line);
