@@ -41,7 +41,7 @@ static int failed_call(struct cli_admin *admin, bool is_change, int error, char 
 
     if (error != -ETIMEDOUT) {
         *ret_why = text;
-        return CLI_FAILED;
+        return error == -EINVAL || error == -ENAMETOOLONG ? CLI_WRONG_USAGE : CLI_FAILED;
     }
     *ret_why = cli_format("%s%s", text,
                           is_change ? " The change may have been made: see 'turnout get'." : "");
@@ -74,6 +74,7 @@ static int call(struct cli_admin *admin, const struct tn_client_request *request
     struct tn_client_answer answer = {0};
     int r = tn_client_call(&admin->client, request, &answer);
 
+    admin->error = r;
     if (r < 0)
         return failed_call(admin, strcmp(request->method, "GET") != 0, r, ret_why);
     r = take_answer(&answer, file, ret_json, ret_why);

@@ -18,6 +18,7 @@ struct cli_admin {
     struct cli_context *context;
     const char *command; /* "turnout set share": begins each message */
     struct tn_client client;
+    int error; /* of the last call: negative errno when there was no answer, else 0 */
 };
 
 /* --admin, and the options of clusters, which are not yet supported. */

@@ -23,14 +23,15 @@ static char *unit_missing(const char *name, struct tn_str text, uint32_t ppm)
 
     cli_write_ppm(ppm, as_percent);
     if (ppm == 0 || ppm > 10000)
-        return cli_format("%s %.*s: a share is written with its unit: %s", name, TN_STR_ARGS(text),
-                          as_percent);
+        return cli_format("%s%.*s: a share is written with its unit: %s%s", name, TN_STR_ARGS(text),
+                          name, as_percent);
     cli_write_ppm((uint64_t)ppm * 100, as_fraction);
-    return cli_format("%s %.*s: a share is written with its unit: %s (or %s, if that is meant)",
-                      name, TN_STR_ARGS(text), as_percent, as_fraction);
+    return cli_format("%s%.*s: a share is written with its unit: %s%s (or %s%s, if that is meant)",
+                      name, TN_STR_ARGS(text), name, as_percent, name, as_fraction);
 }
 
-static char *parse_percent(const char *name, struct tn_str text, bool is_bare_allowed,
+/* prefix: what stands before the number: "--share " or "green=". */
+static char *parse_percent(const char *prefix, struct tn_str text, bool is_bare_allowed,
                            uint32_t *ret_ppm)
 {
     uint32_t ppm = 0;
@@ -38,25 +39,42 @@ static char *parse_percent(const char *name, struct tn_str text, bool is_bare_al
     int r = px_units_parse_percent(trimmed, &ppm);
 
     if (r == -ERANGE)
-        return cli_format("%s %.*s: a share is at most 100%%", name, TN_STR_ARGS(trimmed));
+        return cli_format("%s%.*s: a share is at most 100%%", prefix, TN_STR_ARGS(trimmed));
     if (r < 0)
-        return cli_format("%s '%.*s': expected a percentage such as 10%% or 0.1%% (four decimals "
-                          "at most)",
-                          name, TN_STR_ARGS(trimmed));
+        return cli_format("%s%.*s: expected a percentage such as 10%% or 0.1%% (four decimals at "
+                          "most)",
+                          prefix, TN_STR_ARGS(trimmed));
     if (!is_bare_allowed && !has_percent(trimmed))
-        return unit_missing(name, trimmed, ppm);
+        return unit_missing(prefix, trimmed, ppm);
     *ret_ppm = ppm;
     return NULL;
 }
 
+static char *parse_option(const char *name, const char *text, bool is_bare_allowed,
+                          uint32_t *ret_ppm)
+{
+    char prefix[TEXT_MAX];
+
+    snprintf(prefix, sizeof(prefix), "%s ", name);
+    return parse_percent(prefix, tn_str_of(text), is_bare_allowed, ret_ppm);
+}
+
+static char *parse_pair(const char *name, const char *text, uint32_t *ret_ppm)
+{
+    char prefix[TEXT_MAX + 1];
+
+    snprintf(prefix, sizeof(prefix), "%s=", name);
+    return parse_percent(prefix, tn_str_of(text), false, ret_ppm);
+}
+
 char *cli_parse_percent(const char *name, const char *text, uint32_t *ret_ppm)
 {
-    return parse_percent(name, tn_str_of(text), false, ret_ppm);
+    return parse_option(name, text, false, ret_ppm);
 }
 
 char *cli_parse_percent_number(const char *name, const char *text, uint32_t *ret_ppm)
 {
-    return parse_percent(name, tn_str_of(text), true, ret_ppm);
+    return parse_option(name, text, true, ret_ppm);
 }
 
 char *cli_parse_revision(const char *text, uint64_t *ret_revision)
@@ -162,7 +180,7 @@ static char *weight_value(const struct pair *pair, json_int_t *ret_value)
 static char *share_value(const struct pair *pair, json_int_t *ret_value)
 {
     uint32_t ppm = 0;
-    char *why = parse_percent(pair->name, tn_str_of(pair->value), false, &ppm);
+    char *why = parse_pair(pair->name, pair->value, &ppm);
 
     *ret_value = ppm;
     return why;
@@ -246,7 +264,7 @@ char *cli_parse_mirror(const struct cli_list *words, char **ret_to, uint32_t *re
     } else if (!why && strcmp(pair.value, "off") == 0) {
         *ret_ppm = 0;
     } else if (!why) {
-        why = parse_percent(pair.name, tn_str_of(pair.value), false, ret_ppm);
+        why = parse_pair(pair.name, pair.value, ret_ppm);
     }
     free(text);
     if (!why)

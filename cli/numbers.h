@@ -14,7 +14,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
-/* name: what the message calls it, for example "--share" or "green". */
+/* name: the option, for messages: "--share". */
 char *cli_parse_percent(const char *name, const char *text, uint32_t *ret_ppm);
 
 /* The same where the option's own name says percent, so that 25 and 25% are one thing. */

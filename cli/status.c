@@ -5,11 +5,12 @@
 #include "cli/text.h"
 #include "cli/view.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
 
-#define DEFAULT_TIMEOUT_MS 60000
+#define CALL_MS_MIN 500
 #define INTERVAL_NS 200000000L
 
 struct status_options {
@@ -105,7 +106,7 @@ static void print(const struct cli_context *context, const struct cli_admin *adm
                   const json_t *status, const json_t *share)
 {
     static const struct cli_column columns[] = {
-        {"VERSION", false}, {"UP", true}, {"TRAFFIC", false}};
+        {"VERSION", false}, {"UP", true}, {"WANTED", false}};
     struct cli_table *table = cli_table_new(columns, 3);
     const json_t *versions = json_object_get(status, "versions");
     const char *name = json_string_value(json_object_get(status, "name"));
@@ -130,7 +131,7 @@ static void print(const struct cli_context *context, const struct cli_admin *adm
         cli_table_row(table);
         cli_table_cell(table, CLI_BOLD, "%s", title);
         cli_table_cell(table, up == 0 ? CLI_BAD : up < all ? CLI_WARN : CLI_GOOD, "%u/%u", up, all);
-        cli_table_cell(table, CLI_PLAIN, "%s", is_wanted(share, own) ? "yes" : "none");
+        cli_table_cell(table, CLI_PLAIN, "%s", is_wanted(share, own) ? "yes" : "no");
         free(title);
     }
     cli_table_print(table, context->out, context->colour);
@@ -142,64 +143,93 @@ static void print(const struct cli_context *context, const struct cli_admin *adm
     }
 }
 
-/* One look. CLI_DONE: all is up; CLI_TIMED_OUT: not yet; others are final. */
-static int look(struct wait *wait, bool is_last)
+/* A proxy that is not there yet, or just restarts, is what this verb waits for. */
+static bool may_come_up(const struct cli_admin *admin)
+{
+    switch (-admin->error) {
+    case ENOENT:
+    case ECONNREFUSED:
+    case ECONNRESET:
+    case EPIPE:
+    case ETIMEDOUT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* One look. CLI_DONE: all is up; CLI_TIMED_OUT: not yet; others are final. ret_why: what is
+ * missing. */
+static int look(struct wait *wait, bool is_last, char **ret_why)
 {
     json_t *status = NULL;
     json_t *share = NULL;
-    char *why = NULL;
-    int code = cli_admin_try(&wait->admin, "/v1/status", &status, &why);
+    int code = cli_admin_try(&wait->admin, "/v1/status", &status, ret_why);
 
     if (code == CLI_DONE)
-        code = cli_admin_try(&wait->admin, "/v1/share", &share, &why);
+        code = cli_admin_try(&wait->admin, "/v1/share", &share, ret_why);
     if (code == CLI_DONE) {
-        why = missing(status, share);
-        if (!why || is_last)
+        *ret_why = missing(status, share);
+        if (!*ret_why || is_last)
             print(wait->context, &wait->admin, status, share);
-        code = why ? CLI_TIMED_OUT : CLI_DONE;
-    } else {
-        /* A proxy that is not there yet is what this verb waits for. */
+        code = *ret_why ? CLI_TIMED_OUT : CLI_DONE;
+    } else if (may_come_up(&wait->admin)) {
         code = CLI_TIMED_OUT;
     }
     json_decref(status);
     json_decref(share);
-    if (why && is_last)
-        fprintf(wait->context->err, "%s: %s\n", syntax.command, why);
-    if (why && !is_last)
-        say(wait, why);
-    else
-        free(why);
     return code;
+}
+
+/* The exit code of the process. */
+static int wait_up(struct wait *wait, const char *timeout)
+{
+    const struct timespec interval = {.tv_nsec = INTERVAL_NS};
+
+    for (;;) {
+        uint64_t now = now_ns(wait);
+        bool is_last = now >= wait->deadline_ns;
+        uint64_t left_ms = is_last ? 0 : (wait->deadline_ns - now) / 1000000;
+        char *why = NULL;
+
+        /* A proxy that accepts and says nothing must not hold us past the end. */
+        if (left_ms < TN_CLIENT_TIMEOUT_MS)
+            wait->admin.client.timeout_ms = left_ms > CALL_MS_MIN ? left_ms : CALL_MS_MIN;
+        int code = look(wait, is_last, &why);
+        if (code == CLI_TIMED_OUT && !is_last) {
+            say(wait, why);
+            nanosleep(&interval, NULL);
+            continue;
+        }
+        if (why && wait->said && strcmp(why, wait->said) == 0)
+            fprintf(wait->context->err, "%s: gave up after %s\n", syntax.command, timeout);
+        else if (why)
+            fprintf(wait->context->err, "%s: %s\n", syntax.command, why);
+        free(why);
+        return code;
+    }
 }
 
 int cli_status(struct cli_context *context, int argc, char **argv)
 {
-    const struct timespec interval = {.tv_nsec = INTERVAL_NS};
     struct status_options values = {0};
     struct wait wait = {.context = context};
     struct cli_parse parse = {.context = context,
                               .syntax = &syntax,
                               .groups = {{options, 1, &values}, cli_admin_group(&wait.admin)},
                               .group_count = 2};
-    uint64_t timeout_ms = DEFAULT_TIMEOUT_MS;
-    int code;
+    uint64_t timeout_ms;
 
     if (!cli_parse(&parse, argc, argv))
         return parse.exit_code;
-    char *why =
-        values.timeout ? cli_parse_duration("--timeout", values.timeout, &timeout_ms) : NULL;
+    if (!values.timeout)
+        values.timeout = "60s";
+    char *why = cli_parse_duration("--timeout", values.timeout, &timeout_ms);
     if (why)
         return cli_usage_refuse(&parse, why);
     cli_admin_start(&wait.admin, &parse);
     wait.deadline_ns = now_ns(&wait) + timeout_ms * 1000000;
-    for (;;) {
-        bool is_last = now_ns(&wait) >= wait.deadline_ns;
-
-        code = look(&wait, is_last);
-        if (code == CLI_DONE || is_last)
-            break;
-        nanosleep(&interval, NULL);
-    }
+    int code = wait_up(&wait, values.timeout);
     free(wait.said);
     return code;
 }

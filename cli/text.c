@@ -42,7 +42,7 @@ char *cli_write_ppm(uint64_t ppm, char *buffer)
 
 char *cli_write_measured(double ratio, char *buffer)
 {
-    snprintf(buffer, CLI_TEXT_SIZE, "%.*f%%", ratio > 0 && ratio < 0.001 ? 4 : 2, ratio * 100);
+    snprintf(buffer, CLI_TEXT_SIZE, "%.*f%%", ratio > 0 && ratio < 0.0001 ? 4 : 2, ratio * 100);
     return buffer;
 }
 

@@ -23,7 +23,7 @@ void *cli_need(void *pointer);
 /* "10%", "0.1%", "33.3333%": what `set share` takes back. */
 char *cli_write_ppm(uint64_t ppm, char *buffer);
 
-/* "90.01%": two decimals, four when the share is below 0.1 %. */
+/* "90.01%": two decimals, four when the share is below 0.01 %. */
 char *cli_write_measured(double ratio, char *buffer);
 
 /* "9,000" */

@@ -88,6 +88,11 @@ static void put_got(const struct share *share, const json_t *version)
         cli_table_cell(share->table, CLI_DIM, "sticky");
         return;
     }
+    /* The only version of its rule: there is nothing to be off by. */
+    if (count_of(version, "target_ppm") == 1000000) {
+        cli_table_cell(share->table, CLI_DIM, "-");
+        return;
+    }
     double off = json_number_value(bound) / (double)share->total;
     cli_table_cell(share->table, CLI_DIM, "±%s", cli_write_measured(off < 1 ? off : 1, buffer));
 }

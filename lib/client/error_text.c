@@ -85,8 +85,12 @@ static void write_text(const struct tn_client *client, int error, FILE *out)
                 origin);
         break;
     case ETIMEDOUT:
-        fprintf(out, "no answer from %s%s within %" PRIu64 " ms.", where, origin,
-                client->timeout_ms);
+        if (client->timeout_ms % 1000 == 0)
+            fprintf(out, "no answer from %s%s within %" PRIu64 " s.", where, origin,
+                    client->timeout_ms / 1000);
+        else
+            fprintf(out, "no answer from %s%s within %" PRIu64 " ms.", where, origin,
+                    client->timeout_ms);
         break;
     case EPROTO:
         fprintf(out, "what answers at %s%s is not an admin interface of turnout (%s).", where,
