@@ -58,10 +58,33 @@ static bool has_request_room(const struct px_exchange *exchange, const struct px
            version_of(exchange)->max_requests;
 }
 
+/* An endpoint that has its max_requests is passed over, as if it had refused; nothing was sent to
+ * it. */
+static struct px_endpoint *endpoint_with_room(struct px_exchange *exchange)
+{
+    const struct px_snapshot *snapshot = exchange->rules->snapshot;
+    const struct px_snapshot_version *version = version_of(exchange);
+
+    for (;;) {
+        struct px_endpoint *endpoint = version->endpoints[exchange->decision.endpoint];
+        uint32_t next;
+
+        if (has_request_room(exchange, endpoint))
+            return endpoint;
+        if (exchange->tries + 1 >= PX_TRIES_MAX)
+            return NULL;
+        exchange->tried[exchange->tries++] = exchange->decision.endpoint;
+        next = px_route_endpoint(snapshot, &exchange->client->session->route, &exchange->decision,
+                                 exchange->tried, exchange->tries);
+        if (next == STRATEGY_NONE)
+            return NULL;
+        exchange->decision.endpoint = next;
+    }
+}
+
 void px_exchange_connect(struct px_exchange *exchange)
 {
     struct px_session *session = exchange->client->session;
-    const struct px_snapshot_version *version = version_of(exchange);
     struct px_endpoint *endpoint;
     int error;
 
@@ -69,8 +92,8 @@ void px_exchange_connect(struct px_exchange *exchange)
         px_exchange_fail(exchange, PX_FAILURE_NO_VERSION);
         return;
     }
-    endpoint = version->endpoints[exchange->decision.endpoint];
-    if (!has_request_room(exchange, endpoint)) {
+    endpoint = endpoint_with_room(exchange);
+    if (!endpoint) {
         px_exchange_fail(exchange, PX_FAILURE_OVERLOADED);
         return;
     }

@@ -463,6 +463,39 @@ static void test_session_streams_a_large_answer_with_back_pressure(void **state)
     rig_free(rig);
 }
 
+static void test_session_refuses_when_all_endpoints_have_max_requests(void **state)
+{
+    struct rig *rig = rig_new(BLUE, "{}");
+    struct rig_client *client = rig_connect(rig);
+
+    (void)state;
+    rig->upstreams[0].marker = rig->upstreams[1].marker = "never";
+    rig->snapshot->versions[0].max_requests = 1;
+    for (unsigned i = 0; i < 2; i++)
+        rig_send(rig_connect(rig), GET);
+    assert_true(rig_upstream_sees(rig, 0, "GET /a"));
+    assert_true(rig_upstream_sees(rig, 1, "GET /a"));
+    rig_send(client, GET);
+    assert_true(rig_sees(client, "HTTP/1.1 503 "));
+    assert_true(rig_sees(client, "Retry-After: "));
+    rig_free(rig);
+}
+
+static void test_session_tells_the_upstream_who_the_client_is(void **state)
+{
+    struct rig *rig = rig_new(BLUE, "{}");
+    struct rig_client *client = rig_connect(rig);
+    bool is_first;
+
+    (void)state;
+    rig_send(client, "GET /a HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n");
+    assert_true(rig_sees(client, "\r\n\r\nok"));
+    is_first = rig->upstreams[0].requests == 1;
+    assert_true(rig_upstream_sees(rig, is_first ? 0 : 1, "X-Forwarded-For: 127.0.0.1\r\n"));
+    assert_null(strstr(rig->upstreams[is_first ? 0 : 1].received, "6.6.6.6"));
+    rig_free(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -490,6 +523,8 @@ int main(void)
         cmocka_unit_test(test_session_mirrors_without_delaying_the_answer),
         cmocka_unit_test(test_session_stops_without_breaking_anything_off),
         cmocka_unit_test(test_session_answers_a_half_closed_client),
+        cmocka_unit_test(test_session_refuses_when_all_endpoints_have_max_requests),
+        cmocka_unit_test(test_session_tells_the_upstream_who_the_client_is),
         cmocka_unit_test(test_session_streams_a_large_answer_with_back_pressure),
     };
 
