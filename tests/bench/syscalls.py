@@ -69,7 +69,7 @@ def main():
             calls = count(proxy, options.requests, connections)
             data = sum(n for name, (n, _) in calls.items() if name in DATA) / options.requests
             others = {name: round(n / options.requests, 3) for name, (n, _) in sorted(calls.items(), key=lambda c: -c[1][0])
-                      if n > options.requests / 200}
+                      if n > options.requests / 200 and name != "total"}
             is_good = LOWEST - 0.001 <= data <= HIGHEST
             worst += not is_good
             print(f"{connections:3} connections: {data:.3f} data system calls per request "
