@@ -1,0 +1,185 @@
+#include "cli/view.h"
+
+#include "capture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define UP(i)                                                                                      \
+    "{'index':" #i ",'address':'127.0.0.1:500" #i "','up':true,'probed':true,'mode':'active'}"
+
+#define STATUS                                                                                     \
+    "{'name':'turnout','version':'0.1.0','uptime_s':11100,'state':'running','revision':7,"         \
+    "'applied_at':'2026-11-03T07:48:00Z','durable':true,'versions':["                              \
+    "{'name':'blue','build':'1','endpoints':[" UP(0) "," UP(                                       \
+        1) "]},"                                                                                   \
+           "{'name':'green','build':'','endpoints':[" UP(                                          \
+               0) ",{'index':1,'address':'127.0.0.1:5102',"                                        \
+                  "'up':false,'probed':true,'mode':'active','detail':'connection refused'}]}]}"
+
+static const char rules_text[] = "{'rules':[{'name':'main','stable':'blue'}]}";
+
+static void view_of(struct capture *capture, const char *status, const char *share,
+                    const char *rules)
+{
+    json_t *documents[] = {capture_json(status), capture_json(share), capture_json(rules)};
+    const struct cli_view view = {.status = documents[0],
+                                  .share = documents[1],
+                                  .rules = documents[2],
+                                  .place = "./turnout.sock"};
+
+    capture_start(capture);
+    cli_print_view(&capture->context, &view);
+    for (size_t i = 0; i < 3; i++)
+        json_decref(documents[i]);
+}
+
+static void test_view_shows_everything_at_a_glance(void **state)
+{
+    struct capture capture;
+
+    (void)state;
+    view_of(&capture, STATUS,
+            "{'rules':[{'name':'main','stable':'blue','since':'2026-11-03T07:59:30Z','versions':["
+            "{'name':'blue','weight':9,'target_ppm':900000,'requests':9000,'bound':1.0,"
+            "'errors':9,'failed_over':2,'p50_ms':1.2,'p99_ms':14},"
+            "{'name':'green','weight':1,'target_ppm':100000,'requests':1000,'bound':1.0,"
+            "'errors':0,'failed_over':0,'p50_ms':null,'p99_ms':1500}],"
+            "'mirrors':[{'to':'green','percent':25,'selected':2250,'sent':2249,'answered':2240,"
+            "'queued':1,'in_flight':1,'dropped':{'in_flight':0,'memory':2},"
+            "'failed':{'timeout':5,'reset':1}}]}]}",
+            rules_text);
+    assert_string_equal(
+        capture_out(&capture),
+        "revision 7, applied 12 min ago; turnout 0.1.0 at ./turnout.sock, up 3 h 5 min\n\n"
+        "RULE  VERSION                 ASKED     GOT   BOUND  REQUESTS     ERRORS  FAILED OVER     "
+        "P50    P99   UP\n"
+        "main  blue (build 1), stable    90%  90.00%  ±0.01%     9,000  9 (0.10%)            2  "
+        "1.2 ms  14 ms  2/2\n"
+        "      green                     10%  10.00%  ±0.01%     1,000          0                 "
+        "   -  1.5 s  1/2\n\n"
+        "MIRROR OF  TO     ASKED  SELECTED   SENT  ANSWERED  WAITING       DROPPED                 "
+        " FAILED\n"
+        "main       green    25%     2,250  2,249     2,240        2  2 (memory 2)  6 (timeout 5, "
+        "reset 1)\n\n"
+        "RULE  FOR        COUNTED\n"
+        "main  everybody  for 30 s\n\n"
+        "Endpoints not in use\n"
+        "  green/1  127.0.0.1:5102  down: connection refused\n");
+    capture_end(&capture);
+}
+
+static void test_view_without_requests_shows_dashes(void **state)
+{
+    struct capture capture;
+
+    (void)state;
+    view_of(&capture, "{'versions':[]}",
+            "{'rules':[{'name':'main','sticky':'cookie','versions':["
+            "{'name':'blue','target_ppm':900000,'requests':0,'bound':null},"
+            "{'name':'green','target_ppm':100000,'requests':0,'bound':1.0}]}]}",
+            "{'rules':[{'name':'main','sticky':{'by':'cookie'}}]}");
+    assert_non_null(strstr(capture_out(&capture),
+                           "RULE  VERSION  ASKED  GOT   BOUND  REQUESTS  ERRORS  P50  P99\n"
+                           "main  blue       90%    -  sticky         0       0    -    -\n"
+                           "      green      10%    -                 0       0    -    -\n\n"
+                           "RULE  FOR        STICKY\n"
+                           "main  everybody  by cookie\n"));
+    capture_end(&capture);
+}
+
+static void test_view_sticky_shares_have_no_bound(void **state)
+{
+    struct capture capture;
+
+    (void)state;
+    view_of(&capture, "{'versions':[]}",
+            "{'rules':[{'name':'m','versions':["
+            "{'name':'a','target_ppm':900000,'requests':3,'bound':null},"
+            "{'name':'b','target_ppm':100000,'requests':1,'bound':null}]}]}",
+            rules_text);
+    assert_non_null(strstr(capture_out(&capture), "a          90%  75.00%  sticky"));
+    capture_end(&capture);
+}
+
+/* 80 of 100 where 90 +-1 was asked for; 5 in flight would excuse 85, not 80. */
+static void test_view_marks_a_share_that_is_off(void **state)
+{
+    static const char share[] =
+        "{'rules':[{'name':'m','versions':["
+        "{'name':'blue','target_ppm':900000,'requests':%d,'bound':1.0},"
+        "{'name':'green','target_ppm':100000,'requests':%d,'bound':1.0}]}]}";
+    static const char status[] =
+        "{'versions':[{'name':'blue','endpoints':[{'up':true,'in_flight':5}]}]}";
+    struct capture capture;
+    char text[400];
+
+    (void)state;
+    for (int requests = 80; requests <= 85; requests += 5) {
+        snprintf(text, sizeof(text), share, requests, 100 - requests);
+        json_t *documents[] = {capture_json(status), capture_json(text), capture_json(rules_text)};
+        const struct cli_view view = {documents[0], documents[1], documents[2], "./t"};
+
+        capture_start(&capture);
+        capture.context.colour = true;
+        cli_print_view(&capture.context, &view);
+        const char *shown = requests == 80 ? "\033[31m80.00%\033[0m" : "\033[1m85.00%\033[0m";
+        assert_non_null(strstr(capture_out(&capture), shown));
+        capture_end(&capture);
+        for (size_t i = 0; i < 3; i++)
+            json_decref(documents[i]);
+    }
+}
+
+static void test_view_names_who_is_not_used_and_who_is_not_active(void **state)
+{
+    struct capture capture;
+
+    (void)state;
+    view_of(&capture,
+            "{'state':'stopping','durable':false,'versions':["
+            "{'name':'blue','endpoints':[{'index':0,'address':'a','up':true,'mode':'draining'}]},"
+            "{'name':'green','build':'2','endpoints':["
+            "{'index':0,'address':'b','up':false,'probed':false}]}]}",
+            "{'rules':[{'name':'m','versions':[{'name':'blue','weight':1,"
+            "'target_ppm':1000000,'requests':5,'bound':1.0}]}]}",
+            rules_text);
+    const char *out = capture_out(&capture);
+    assert_non_null(strstr(out, "in memory only"));
+    assert_non_null(strstr(out, ", stopping\n"));
+    assert_non_null(strstr(out, "\nNo traffic: green (build 2), 0/1 endpoints up\n"));
+    assert_non_null(strstr(out, "  blue/0  a  draining\n  green/0  b  not probed yet\n"));
+    assert_non_null(strstr(out, "100.00%      -")); /* nothing to be off by */
+    capture_end(&capture);
+}
+
+static void test_view_of_documents_of_another_shape_is_empty(void **state)
+{
+    struct capture capture;
+
+    (void)state;
+    view_of(&capture, "{}", "{}", "{}");
+    assert_non_null(strstr(capture_out(&capture), "revision 0"));
+    capture_end(&capture);
+    view_of(&capture, "{'versions':[{},3]}", "{'rules':[{},{'versions':[1],'mirrors':[2]}]}", "{}");
+    capture_end(&capture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_view_shows_everything_at_a_glance),
+        cmocka_unit_test(test_view_without_requests_shows_dashes),
+        cmocka_unit_test(test_view_sticky_shares_have_no_bound),
+        cmocka_unit_test(test_view_marks_a_share_that_is_off),
+        cmocka_unit_test(test_view_names_who_is_not_used_and_who_is_not_active),
+        cmocka_unit_test(test_view_of_documents_of_another_shape_is_empty),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
