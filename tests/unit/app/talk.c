@@ -35,10 +35,10 @@ void talk(const struct app_address *address, const char *line, const char *field
           struct talk_answer *answer)
 {
     static char message[2 * TALK_SIZE];
-    int len = (void)snprintf(
-        message, sizeof(message),
-        "%s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%sContent-Length: %zu\r\n\r\n%s", line,
-        fields, strlen(body), body);
+    int len =
+        snprintf(message, sizeof(message),
+                 "%s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%sContent-Length: %zu\r\n\r\n%s",
+                 line, fields, strlen(body), body);
     assert_in_range(len, 1, sizeof(message) - 1);
     talk_send(address, message, answer);
 }
