@@ -58,6 +58,12 @@ static const char *find_part(struct tn_str found, const char *const *words, size
     return only;
 }
 
+/* At most a third of a word and a bit; one letter of a word of two. */
+static bool is_slip(uint32_t d, size_t longer)
+{
+    return d <= (longer + 2) / 4 + 1 && (d * 2 < longer || (d == 1 && longer > 1));
+}
+
 const char *px_suggest(struct tn_str found, const char *const *words, size_t count)
 {
     const char *nearest = NULL;
@@ -72,7 +78,7 @@ const char *px_suggest(struct tn_str found, const char *const *words, size_t cou
         }
         size_t longer = word.len > found.len ? word.len : found.len;
         uint32_t d = distance(found, word);
-        if (d < least && d <= (longer + 2) / 4 + 1u && d * 2 <= longer) {
+        if (d < least && is_slip(d, longer)) {
             least = d;
             nearest = words[i];
         }

@@ -7,15 +7,11 @@
  *   test_config_messages                what ctest runs
  *   test_config_messages --print FILE   FILE with the messages as they are now
  */
-#include "proxy/config/config.h"
+#include "tests/unit/config/helper.h"
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 #define TEXT_MAX (64 * 1024)
 
@@ -96,7 +92,7 @@ static int parse_rules_alone(struct tn_str text, struct px_messages *messages)
     struct px_config *config = NULL;
     struct px_rule **rules = NULL;
     uint32_t count = 0;
-    struct wrong_case empty = {.title = TN_STR("")};
+    struct wrong_case empty = {.title = TN_STR(""), .text = TN_STR("")};
     char *base = complete(&empty);
     px_messages_init(&none);
     assert_int_equal(px_config_parse(tn_str_of(base), "t.yaml", "etc", &none, &config), 0);
