@@ -104,7 +104,9 @@ static enum tn_http_error request_error(const struct tn_http_parser *parser, llh
             return TN_HTTP_E_METHOD_UNKNOWN;
         return TN_HTTP_E_BAD_REQUEST_LINE;
     case HPE_INVALID_URL:
-        return TN_HTTP_E_BAD_TARGET;
+        return (size_t)(at - start) > parser->limits->request_line_bytes
+                   ? TN_HTTP_E_REQUEST_LINE_TOO_LONG
+                   : TN_HTTP_E_BAD_TARGET;
     case HPE_INVALID_VERSION:
         if (at - protocol >= 8 && memcmp(protocol, " HTTP/1.", 8) == 0 &&
             (protocol[8] == '0' || protocol[8] == '1'))
@@ -124,8 +126,43 @@ static bool is_past_first_line(const struct tn_http_parser *parser)
     return parser->head->field_count > 0 || (end && end > start && end[-1] == '\r');
 }
 
+/* More bytes than this are no head. */
+static uint32_t head_cap(const struct tn_http_parser *parser)
+{
+    uint64_t sum =
+        (uint64_t)parser->lead + parser->limits->request_line_bytes + parser->limits->head_bytes;
+
+    return sum < HEAD_BYTES_MAX ? (uint32_t)sum : HEAD_BYTES_MAX;
+}
+
+/* Of a head that is not complete, after `looked` bytes: may it go on? */
+static enum tn_http_error check_growth(const struct tn_http_parser *parser, size_t looked)
+{
+    const struct tn_http_head *head = parser->head;
+    size_t line_end = (size_t)head->target.offset + head->target.len;
+
+    if (line_end < looked && head->base[line_end] == '\r')
+        line_end++;
+    /* a line without a version is a request of HTTP/0.9, which has no end to wait for */
+    if (head->target.len > 0 && line_end < looked && head->base[line_end] == '\n')
+        return TN_HTTP_E_BAD_VERSION;
+    if (looked >= head_cap(parser))
+        return TN_HTTP_E_HEAD_TOO_LARGE;
+    if (head->field_count > 0 && looked - head->fields[0].name.offset > parser->limits->head_bytes)
+        return TN_HTTP_E_HEAD_TOO_LARGE;
+    return TN_HTTP_OK;
+}
+
 static enum tn_http_error head_error(const struct tn_http_parser *parser, llhttp_errno_t why)
 {
+    size_t looked = (size_t)(llhttp_get_error_pos(&parser->llhttp) - parser->head->base);
+    enum tn_http_error error;
+
+    /* what a slower sender would have been told before; llhttp may count a byte as looked at that
+     * does not belong in a target */
+    error = check_growth(parser, looked - (why == HPE_INVALID_URL ? 1 : 0));
+    if (error && why != HPE_USER)
+        return error;
     switch (why) {
     case HPE_USER:
         return (enum tn_http_error)parser->error;
@@ -141,24 +178,6 @@ static enum tn_http_error head_error(const struct tn_http_parser *parser, llhttp
             return TN_HTTP_E_BAD_FIELD;
         return parser->response ? TN_HTTP_E_BAD_STATUS_LINE : request_error(parser, why);
     }
-}
-
-/* The head is not complete: may it go on? */
-static enum tn_http_error check_growth(const struct tn_http_parser *parser, uint32_t cap)
-{
-    const struct tn_http_head *head = parser->head;
-    size_t target_end = (size_t)head->target.offset + head->target.len;
-
-    /* a line without a version is a request of HTTP/0.9, which has no end to wait for */
-    if (head->target.len > 0 && target_end < parser->seen &&
-        (head->base[target_end] == '\r' || head->base[target_end] == '\n'))
-        return TN_HTTP_E_BAD_VERSION;
-    if (parser->seen >= cap)
-        return TN_HTTP_E_HEAD_TOO_LARGE;
-    if (head->field_count > 0 &&
-        parser->seen - head->fields[0].name.offset > parser->limits->head_bytes)
-        return TN_HTTP_E_HEAD_TOO_LARGE;
-    return TN_HTTP_OK;
 }
 
 /* llhttp has read the framing as well, byte by byte. Where the two readings differ, one of the next
@@ -183,8 +202,6 @@ enum tn_http_error tn_http_step_head(struct tn_http_parser *parser, const char *
     const struct tn_http_limits *limits = parser->limits;
     enum tn_http_error error = TN_HTTP_OK;
     llhttp_errno_t why;
-    uint64_t sum;
-    uint32_t cap;
 
     if (len <= parser->seen)
         return TN_HTTP_OK;
@@ -196,15 +213,13 @@ enum tn_http_error tn_http_step_head(struct tn_http_parser *parser, const char *
         if (error || len == parser->lead || data[parser->lead] == '\r')
             return error; /* the lone CR may become an empty line */
     }
-    sum = (uint64_t)parser->lead + limits->request_line_bytes + limits->head_bytes;
-    cap = sum < HEAD_BYTES_MAX ? (uint32_t)sum : HEAD_BYTES_MAX;
-    if (len > cap)
-        len = cap;
+    if (len > head_cap(parser))
+        len = head_cap(parser);
     head->base = data;
     why = llhttp_execute(&parser->llhttp, data + parser->seen, len - parser->seen);
     if (why == HPE_OK) {
         parser->seen = (uint32_t)len;
-        return check_growth(parser, cap);
+        return check_growth(parser, len);
     }
     if (why != HPE_PAUSED)
         return head_error(parser, why);

@@ -267,3 +267,82 @@ const char *strict_response_head(const char *bytes, size_t len, bool chunked, bo
         return "close is not as said";
     return NULL;
 }
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+        return (c | 0x20) - 'a' + 10;
+    return -1;
+}
+
+/* 1*HEXDIG, then nothing or an extension. */
+static const char *read_size(struct view line, uint64_t *ret_size)
+{
+    uint64_t size = 0;
+    size_t i = 0;
+
+    for (; i < line.len && hex_value(line.ptr[i]) >= 0; i++) {
+        if (size >> 56)
+            return "a chunk of a size that nobody means";
+        size = size * 16 + (unsigned)hex_value(line.ptr[i]);
+    }
+    if (i == 0)
+        return "a chunk without a size";
+    if (i < line.len && line.ptr[i] != ';')
+        return "a chunk size with something behind it";
+    for (; i < line.len; i++) {
+        if ((unsigned char)line.ptr[i] < 0x20 && line.ptr[i] != '\t')
+            return "a control byte in a chunk extension";
+    }
+    *ret_size = size;
+    return NULL;
+}
+
+static const char *skip_trailers(const char **at, const char *end)
+{
+    struct view line;
+    struct line field;
+
+    while (next_line(at, end, &line)) {
+        const char *wrong;
+
+        if (line.len == 0)
+            return NULL;
+        wrong = read_field(line, &field);
+        if (wrong)
+            return wrong;
+    }
+    return "no empty line after the trailers";
+}
+
+const char *strict_chunked(const char *bytes, size_t len, char *body, size_t *ret_body_len,
+                           size_t *ret_used)
+{
+    const char *at = bytes, *end = bytes + len, *wrong;
+    size_t body_len = 0;
+    struct view line;
+    uint64_t size;
+
+    while (next_line(&at, end, &line)) {
+        wrong = read_size(line, &size);
+        if (wrong)
+            return wrong;
+        if (size == 0) {
+            wrong = skip_trailers(&at, end);
+            *ret_body_len = body_len;
+            *ret_used = (size_t)(at - bytes);
+            return wrong;
+        }
+        if (size > (uint64_t)(end - at) || (uint64_t)(end - at) - size < 2)
+            return "less data than said";
+        memcpy(body + body_len, at, (size_t)size);
+        body_len += (size_t)size;
+        at += size;
+        if (at[0] != '\r' || at[1] != '\n')
+            return "no line end after the data";
+        at += 2;
+    }
+    return "no last chunk";
+}

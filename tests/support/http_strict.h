@@ -18,4 +18,11 @@ const char *strict_request_head(const char *bytes, size_t len);
 /* chunked, close: what the writer said about it, which the head has to agree with. */
 const char *strict_response_head(const char *bytes, size_t len, bool chunked, bool close);
 
+/*
+ * A chunked body from its first byte: writes the data to body (as large as len), says how many
+ * bytes the framing took in all. What extensions say is not looked at. NULL or what is wrong.
+ */
+const char *strict_chunked(const char *bytes, size_t len, char *body, size_t *ret_body_len,
+                           size_t *ret_used);
+
 #endif

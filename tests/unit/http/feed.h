@@ -1,16 +1,14 @@
 /*
- * feed: one message through the parser, cut in every way a network can cut it.
+ * feed: a message, fed in all ways, and what is expected of it.
  *
- * Not for several messages (test_parser_steps.c). Every call of the parser gets a copy of its own
- * at another address and of exactly the length, so that a view kept too long or a read past the end
- * is found by the sanitizer. expect_* run a case whole, byte by byte, and in two pieces cut at
- * every position, and demand the same outcome each time.
+ * expect_* run a case whole, byte by byte, and in two pieces cut at every position
+ * (tests/support/http_feed.h), and demand the same outcome each time.
  */
 #ifndef TEST_UNIT_HTTP_FEED_H
 #define TEST_UNIT_HTTP_FEED_H
 
 #include "lib/http/forward.h"
-#include "lib/http/parser.h"
+#include "tests/support/http_feed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,29 +16,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-
-struct feed_input {
-    const char *bytes;
-    size_t len;
-    bool response;
-    bool head_request;
-    bool closes; /* the peer closes after the last byte */
-    const struct tn_http_limits *limits;
-};
-
-struct feed_result {
-    enum tn_http_error error;
-    bool has_head;
-    bool ended;
-    size_t unused;
-    size_t body_len;
-    char body[1 << 17];
-    char head_bytes[1 << 16];
-    struct tn_http_head head; /* its base is head_bytes */
-};
-
-/* first bytes at once, then `piece` at a time. */
-void feed(const struct feed_input *input, size_t first, size_t piece, struct feed_result *result);
 
 #define BYTES(text) text, sizeof(text) - 1
 
