@@ -154,11 +154,14 @@ static bool put_head(struct px_mirror_copy *copy, const struct px_mirror_begin *
 }
 
 /* False: the copy is over. */
-static bool lease(struct px_mirror_copy *copy, struct px_endpoint *endpoint)
+static bool take_connection(struct px_mirror_copy *copy, struct px_endpoint *endpoint)
 {
     const struct px_mirrors_options *options = &copy->mirrors->options;
-    int error = px_pool_lease(&copy->mirrors->pool, endpoint, options->limits->mirror_connect_ms,
-                              false, &px_copy_upstream_ops, copy, &copy->upstream);
+    struct px_lease lease = {.endpoint = endpoint,
+                             .ops = &px_copy_upstream_ops,
+                             .user = copy,
+                             .connect_ms = options->limits->mirror_connect_ms};
+    int error = px_pool_lease(&copy->mirrors->pool, &lease, &copy->upstream);
 
     if (error) {
         px_copy_over(copy, error == -ENOMEM ? PX_COPY_MEMORY : PX_COPY_CONNECT, false);
@@ -186,7 +189,7 @@ struct px_mirror_copy *px_mirror_begin(struct px_mirrors *mirrors,
         px_copy_over(copy, why, false);
         return NULL;
     }
-    if (!put_head(copy, begin) || !lease(copy, begin->endpoint))
+    if (!put_head(copy, begin) || !take_connection(copy, begin->endpoint))
         return NULL;
     tn_deadline_after(mirrors->options.loop, &copy->deadline,
                       mirrors->options.limits->mirror_total_ms);

@@ -84,7 +84,10 @@ static struct px_endpoint *endpoint_with_room(struct px_exchange *exchange)
 
 void px_exchange_connect(struct px_exchange *exchange)
 {
-    struct px_session *session = exchange->client->session;
+    struct px_lease lease = {.ops = &upstream_ops,
+                             .user = exchange,
+                             .connect_ms = exchange->rule->rule->timeouts.connect_ms,
+                             .is_fresh = exchange->has_retried_reused};
     struct px_endpoint *endpoint;
     int error;
 
@@ -99,9 +102,8 @@ void px_exchange_connect(struct px_exchange *exchange)
     }
     assert(exchange->tries < PX_TRIES_MAX);
     exchange->tried[exchange->tries++] = exchange->decision.endpoint;
-    error =
-        px_pool_lease(session->pool, endpoint, exchange->rule->rule->timeouts.connect_ms,
-                      exchange->has_retried_reused, &upstream_ops, exchange, &exchange->upstream);
+    lease.endpoint = endpoint;
+    error = px_pool_lease(exchange->client->session->pool, &lease, &exchange->upstream);
     if (error) {
         exchange->upstream = NULL;
         if (!px_exchange_retry(exchange))

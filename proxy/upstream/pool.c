@@ -224,27 +224,26 @@ static int open_upstream(struct px_pool *pool, struct px_endpoint *endpoint, uin
     return 0;
 }
 
-int px_pool_lease(struct px_pool *pool, struct px_endpoint *endpoint, uint64_t connect_ms,
-                  bool fresh, const struct px_upstream_ops *ops, void *user,
+int px_pool_lease(struct px_pool *pool, const struct px_lease *lease,
                   struct px_upstream **ret_upstream)
 {
-    struct px_upstream *upstream = fresh ? NULL : take_idle(pool, endpoint);
+    struct px_upstream *upstream = lease->is_fresh ? NULL : take_idle(pool, lease->endpoint);
     struct px_stats_endpoint *counters;
     int error;
 
     if (!upstream) {
-        error = open_upstream(pool, endpoint, connect_ms, &upstream);
+        error = open_upstream(pool, lease->endpoint, lease->connect_ms, &upstream);
         if (error)
             return error;
     }
     tn_list_push_front(&pool->all, &upstream->node);
-    atomic_fetch_add_explicit(&endpoint->in_flight, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&lease->endpoint->in_flight, 1, memory_order_relaxed);
     counters = counters_of(upstream);
     if (counters)
         counters->requests++;
     upstream->requests++;
-    upstream->ops = ops;
-    upstream->user = user;
+    upstream->ops = lease->ops;
+    upstream->user = lease->user;
     *ret_upstream = upstream;
     return 0;
 }

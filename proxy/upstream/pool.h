@@ -64,12 +64,19 @@ struct px_pool {
 void px_pool_init(struct px_pool *pool, struct tn_loop *loop, const struct px_limits *limits,
                   struct px_stats *stats);
 
+struct px_lease {
+    struct px_endpoint *endpoint;
+    const struct px_upstream_ops *ops;
+    void *user;
+    uint64_t connect_ms;
+    bool is_fresh; /* never an idle connection: for retries */
+};
+
 /*
  * An idle connection (is_connected is true, send at once) or one that is being connected (on_ready
- * follows). fresh: never an idle one (retries). Counts one more in endpoint->in_flight.
+ * follows). Counts one more in endpoint->in_flight.
  */
-int px_pool_lease(struct px_pool *pool, struct px_endpoint *endpoint, uint64_t connect_ms,
-                  bool fresh, const struct px_upstream_ops *ops, void *user,
+int px_pool_lease(struct px_pool *pool, const struct px_lease *lease,
                   struct px_upstream **ret_upstream);
 
 /*

@@ -234,9 +234,14 @@ static int teardown(void **state)
 
 static int lease(struct fixture *fixture, struct user *user, bool fresh)
 {
+    struct px_lease lease = {.endpoint = &fixture->endpoint,
+                             .ops = &user_ops,
+                             .user = user,
+                             .connect_ms = CONNECT_MS,
+                             .is_fresh = fresh};
+
     *user = (struct user){0};
-    return px_pool_lease(fixture->pool, &fixture->endpoint, CONNECT_MS, fresh, &user_ops, user,
-                         &user->upstream);
+    return px_pool_lease(fixture->pool, &lease, &user->upstream);
 }
 
 static void lease_ready(struct fixture *fixture, struct user *user)
