@@ -194,6 +194,5 @@ void cli_print_change(const struct cli_context *context, const json_t *answer)
     if (json_is_true(json_object_get(answer, "changed")) &&
         !json_is_true(json_object_get(answer, "dry_run")) &&
         json_is_false(json_object_get(answer, "durable")))
-        fprintf(context->out, "\nnote: applied, but kept in memory only: a restart goes back to "
-                              "what was stored before\n");
+        fputs("\nnote: kept in memory only: after a restart it is gone\n", context->out);
 }

@@ -6,7 +6,8 @@ static const struct cli_syntax syntax = {
     .about = "Lets the running proxy read its configuration file again, as SIGHUP does, and waits\n"
              "for the outcome. Only what changed in the file since it was last applied is taken;\n"
              "what was set by verbs meanwhile stays. A file with a mistake changes nothing.",
-    .examples = "  turnout check && turnout reload",
+    .examples = "  turnout reload\n"
+                "  turnout reload --dry-run",
 };
 
 int cli_reload(struct cli_context *context, int argc, char **argv)

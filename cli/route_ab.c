@@ -31,7 +31,8 @@ static const struct cli_option options[] = {
 
 static const struct cli_syntax syntax = {
     .command = "turnout route ab",
-    .usage = "(--stable V --canary V --header NAME=VALUE | --by KEY --split V=N,V=N) [options]",
+    .usage = "--stable V --canary V --header NAME=VALUE [options]\n"
+             "       turnout route ab --by KEY --split V=N,V=N [options]",
     .about = "A/B, in one of two ways. By what a request carries: those with the header or cookie\n"
              "get the canary, everybody else the stable version. Or drawn: the same key always\n"
              "gets the same version, and the groups are as large as --split says.",

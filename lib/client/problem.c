@@ -38,9 +38,12 @@ static void put_problem(FILE *out, unsigned status, const json_t *problem, const
 
     if (!detail || !detail[0])
         detail = title && title[0] ? title : NULL;
-    if (detail)
+    const char *first = json_string_value(json_object_get(json_array_get(errors, 0), "text"));
+    /* The first error with its place says more than the same words without. */
+    bool is_said = detail && first && strcmp(detail, first) == 0;
+    if (detail && !is_said)
         put_clean(out, detail, strlen(detail));
-    else
+    else if (!detail)
         fprintf(out, "refused with HTTP status %u", status);
     for (size_t i = 0; i < json_array_size(errors); i++) {
         const json_t *error = json_array_get(errors, i);
@@ -48,7 +51,7 @@ static void put_problem(FILE *out, unsigned status, const json_t *problem, const
 
         if (!text)
             continue;
-        fputc('\n', out);
+        fputs(i == 0 && is_said ? "" : "\n", out);
         put_place(out, file, json_integer_value(json_object_get(error, "line")),
                   json_integer_value(json_object_get(error, "column")));
         put_clean(out, text, strlen(text));

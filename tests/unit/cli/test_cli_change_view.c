@@ -97,8 +97,7 @@ static void test_change_view_ends_with_notes(void **state)
            "revision 8\n\n"
            "note: rule testers still sends to green\n"
            "note: second\n\n"
-           "note: applied, but kept in memory only: a restart goes back to what was stored "
-           "before\n");
+           "note: kept in memory only: after a restart it is gone\n");
 }
 
 static void test_change_view_survives_answers_of_another_shape(void **state)

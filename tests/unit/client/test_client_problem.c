@@ -46,6 +46,15 @@ static void test_problem_lists_errors_with_their_places(void **state)
            "2 mistakes\nline 3, column 5: unknown key\nno rule matches everything");
 }
 
+static void test_problem_says_its_only_error_once(void **state)
+{
+    (void)state;
+    expect(422,
+           "{\"detail\":\"bad\",\"errors\":[{\"line\":3,\"column\":5,\"text\":\"bad\"},"
+           "{\"line\":4,\"column\":1,\"text\":\"worse\"}]}",
+           "r.yaml", "r.yaml:3:5: bad\nr.yaml:4:1: worse");
+}
+
 static void test_problem_of_another_type_shows_its_first_line(void **state)
 {
     (void)state;
@@ -68,6 +77,7 @@ int main(void)
         cmocka_unit_test(test_problem_shows_the_detail),
         cmocka_unit_test(test_problem_shows_the_title_without_detail),
         cmocka_unit_test(test_problem_lists_errors_with_their_places),
+        cmocka_unit_test(test_problem_says_its_only_error_once),
         cmocka_unit_test(test_problem_of_another_type_shows_its_first_line),
         cmocka_unit_test(test_problem_cannot_touch_the_screen),
     };
