@@ -171,14 +171,14 @@ bool px_copy_put(struct px_mirror_copy *copy, const struct tn_str *pieces, unsig
     return true;
 }
 
-/* What went, what is left in the tail, and whether that is too much. */
+/* given: what was unsent before, and what came. False: the copy is over. */
 static bool settle(struct px_mirror_copy *copy, size_t given)
 {
-    size_t queued = tn_stream_queued(&copy->upstream->stream);
+    size_t unsent = tn_stream_unsent(&copy->upstream->stream);
 
-    if (queued < given)
+    if (unsent < given)
         mark_sent(copy);
-    if (queued > copy->mirrors->options.limits->mirror_buffer_bytes) {
+    if (unsent > copy->mirrors->options.limits->mirror_buffer_bytes) {
         px_copy_over(copy, PX_COPY_BUFFER, false);
         return false;
     }
@@ -198,7 +198,7 @@ void px_copy_settle(struct px_mirror_copy *copy)
 bool px_copy_send(struct px_mirror_copy *copy, const struct tn_str *pieces, unsigned count)
 {
     struct tn_str all[TN_STREAM_PIECES_MAX];
-    size_t queued;
+    size_t given;
     int error;
 
     assert(count < TN_STREAM_PIECES_MAX);
@@ -207,15 +207,16 @@ bool px_copy_send(struct px_mirror_copy *copy, const struct tn_str *pieces, unsi
     all[0] = (struct tn_str){copy->waiting, copy->waiting_len};
     if (count > 0)
         memcpy(all + 1, pieces, count * sizeof(*pieces));
-    queued = tn_stream_queued(&copy->upstream->stream);
+    given = tn_stream_unsent(&copy->upstream->stream) + sum(all, count + 1);
     error = tn_stream_write(&copy->upstream->stream, all, count + 1);
     if (error) {
+        if (error == -ENOMEM)
+            mark_sent(copy); /* no room for a tail: what is before it went */
         px_copy_over(copy, error == -ENOMEM ? PX_COPY_MEMORY : PX_COPY_RESET, false);
         return false;
     }
-    queued += sum(all, count + 1);
     free(copy->waiting);
     copy->waiting = NULL;
     copy->waiting_len = copy->waiting_size = 0;
-    return settle(copy, queued);
+    return settle(copy, given);
 }
