@@ -141,9 +141,9 @@ class Connection:
 class Counter:
     """A running counter. `prefix`: words before the program, for example unshare."""
 
-    def __init__(self, data, *options, version="blue", name="app-blue-0", environment=None, prefix=()):
+    def __init__(self, data, *options, version="blue", name="app-blue-0", environment=None, prefix=(), port=0):
         self.data = pathlib.Path(data)
-        command = [*prefix, str(COUNTER), "--listen", "127.0.0.1:0", "--version", version, "--name", name,
+        command = [*prefix, str(COUNTER), "--listen", f"127.0.0.1:{port}", "--version", version, "--name", name,
                    "--data", str(data), *options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                         env=clean_environment(**(environment or {})))
@@ -169,7 +169,9 @@ class Counter:
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
 
     @property
     def pid(self):
@@ -204,6 +206,10 @@ class Counter:
             if line.startswith(name + " "):
                 return int(line.split(" ")[1])
         raise KeyError(name)
+
+    def cpu_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def kill(self):
         """kill -9: nothing is finished."""

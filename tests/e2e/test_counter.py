@@ -826,6 +826,13 @@ def test_fault_slow_body_comes_in_parts_and_whole(faulty, target):
         assert answer.body == normal.body
 
 
+def test_waiting_costs_no_processor_time(faulty):
+    faulty.set_faults(slow_body_ms=600)
+    before = faulty.cpu_seconds()
+    assert faulty.request().status == 200
+    assert faulty.cpu_seconds() - before < 0.2
+
+
 @pytest.mark.parametrize("field, wrong", [("version", "wrong"), ("build", "wrong"), ("name", "wrong"),
                                           ("visits", 1000001)])
 def test_fault_wrong_field_is_wrong_in_the_body_only(faulty, field, wrong):
@@ -969,6 +976,15 @@ def test_a_port_in_use_is_told(counter, tmp_path):
     assert result.stderr == f"counter: cannot listen on 127.0.0.1:{counter.port}: Address already in use\n"
 
 
+def test_the_same_port_is_taken_again_at_once(data):
+    with Counter(data) as first:
+        port = first.port
+        first.request(headers=[("Connection", "close")])
+        assert first.stop() == (0, "")
+    with Counter(data, port=port) as second:
+        assert second.port == port and second.visit() == 2
+
+
 def test_ipv6(tmp_path):
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
@@ -1042,11 +1058,14 @@ def test_help_shows_options_variables_and_an_example():
     assert max(len(line) for line in result.stdout.splitlines()) <= 130
 
 
-def test_output_that_nobody_reads_does_not_stop_it(tmp_path):
-    """Standard output and error are closed pipes: SIGPIPE is no end."""
-    with Counter(tmp_path / "d") as counter:
-        counter.process.stdout.close()
-        assert counter.visit() == 1
+def test_output_that_nobody_reads_does_not_stop_it(counter):
+    """Standard output and error are closed pipes when it complains: SIGPIPE is no end."""
+    limit_file_size(counter, 0)
+    assert counter.request().status == 503
+    counter.process.stdout.close()
+    counter.process.stderr.close()
+    counter.process.terminate()
+    assert counter.process.wait(10) == 0
 
 
 if __name__ == "__main__":

@@ -143,6 +143,8 @@ static void test_faults_deal_the_error_rate_exactly(void **state)
     (void)state;
     set_well("error_rate=25");
     assert_int_equal(count_errors(400), 100);
+    set_well("error_rate=30"); /* no whole number of requests between two */
+    assert_int_equal(count_errors(1000), 300);
     set_well("error_rate=0.1");
     assert_int_equal(count_errors(10000), 10);
     set_well("error_rate=100&error_status=418");

@@ -183,6 +183,17 @@ static void test_files_lock_of_someone_who_does_not_say_who(void **state)
     close(first);
 }
 
+static void test_files_lock_does_not_follow_a_link(void **state)
+{
+    char bytes[8];
+    int fd;
+    pid_t owner;
+    (void)state;
+    assert_int_equal(symlinkat("elsewhere", folder, "lock"), 0);
+    assert_int_equal(app_file_lock(folder, "lock", &fd, &owner), -ELOOP);
+    assert_int_equal(fake_disk_read("elsewhere", bytes, sizeof(bytes)), -1);
+}
+
 static void test_files_folder_is_made_without_parents(void **state)
 {
     char path[128];
@@ -223,6 +234,7 @@ int main(void)
         TEST(test_files_write_of_nothing_is_an_error_and_no_endless_loop),
         TEST(test_files_lock_is_exclusive_and_names_its_owner),
         TEST(test_files_lock_of_someone_who_does_not_say_who),
+        TEST(test_files_lock_does_not_follow_a_link),
         TEST(test_files_folder_is_made_without_parents),
         TEST(test_files_folder_that_is_a_file),
     };

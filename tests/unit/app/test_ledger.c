@@ -256,6 +256,25 @@ static void test_ledger_imports_once(void **state)
     app_ledger_close(&ledger);
 }
 
+/* A file's name is durable only when its folder was synced. */
+static void test_ledger_makes_the_name_of_the_log_durable(void **state)
+{
+    bool was_new;
+    (void)state;
+    open_well(0);
+    fake_disk_fail(3, 1, EIO, 0); /* line, its sync, the folder's */
+    assert_int_equal(app_ledger_import(&ledger, "t1", 5, &was_new), -EIO);
+    assert_int_equal(ledger.value, 0);
+    assert_int_equal(app_ledger_repair(&ledger), 0);
+    fake_disk_heal();
+    import_well("t1", 5, true);
+    assert_int_equal(fake_disk.calls, 5); /* the three again; the count and its sync */
+    fake_disk_heal();
+    import_well("t2", 5, true);
+    assert_int_equal(fake_disk.calls, 4);
+    app_ledger_close(&ledger);
+}
+
 static void test_ledger_remembers_only_so_many_imports(void **state)
 {
     bool was_new;
@@ -367,6 +386,7 @@ int main(void)
         TEST(test_ledger_does_not_trust_a_place_after_a_failed_sync),
         TEST(test_ledger_full_count_is_refused_without_writing),
         TEST(test_ledger_imports_once),
+        TEST(test_ledger_makes_the_name_of_the_log_durable),
         TEST(test_ledger_remembers_only_so_many_imports),
         TEST(test_ledger_finishes_the_last_import),
         TEST(test_ledger_refuses_a_count_below_its_log),
