@@ -104,7 +104,7 @@ static void run_walk(uint64_t seed, uint64_t *totals)
     shadow_open(shadow);
     shadow->limits.mirror_in_flight = 20;
     shadow->limits.mirror_buffer_bytes = 16384;
-    shadow->limits.mirror_memory_bytes = 48000;
+    shadow->limits.mirror_memory_bytes = seed % 4 ? 120000 : 30000;
     shadow->mirror.max_body_bytes = seed % 2 ? 6000 : 200000;
     for (unsigned step = 0; step < STEPS; step++) {
         uint64_t what = dice(&random, 10);
@@ -141,7 +141,7 @@ static void test_mirror_counters_add_up_in_any_order_of_events(void **state)
     uint64_t totals[1 + PX_MIRROR_DROP_COUNT + PX_MIRROR_FAIL_COUNT] = {0};
 
     (void)state;
-    for (uint64_t seed = 1; seed <= 8; seed++)
+    for (uint64_t seed = 1; seed <= 12; seed++)
         run_walk(seed, totals);
     /* the walk must have been everywhere, or it proves nothing */
     assert_true(totals[0] > 100);
