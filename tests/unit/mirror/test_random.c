@@ -152,6 +152,8 @@ static void test_mirror_counters_add_up_in_any_order_of_events(void **state)
             fail_msg("never dropped by %s", px_mirror_drop_label((enum px_mirror_drop)i));
     }
     for (unsigned i = 0; i < PX_MIRROR_FAIL_COUNT; i++) {
+        if (i == PX_MIRROR_FAIL_BUFFER || i == PX_MIRROR_FAIL_MEMORY)
+            continue; /* the kernel takes more than the walk writes: test_mirror.c fills it */
         if (totals[1 + PX_MIRROR_DROP_COUNT + i] == 0)
             fail_msg("never failed by %s", px_mirror_fail_label((enum px_mirror_fail)i));
     }
