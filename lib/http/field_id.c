@@ -5,7 +5,7 @@
 #define PICK(first, id) (letter == (first) ? TN_HTTP_FIELD_##id : TN_HTTP_FIELD_OTHER)
 
 /* Length and first letter leave at most one name. */
-static enum tn_http_field_id candidate(size_t len, char letter)
+static enum tn_http_field_id short_candidate(size_t len, char letter)
 {
     switch (len) {
     case 2:
@@ -25,6 +25,14 @@ static enum tn_http_field_id candidate(size_t len, char letter)
         return PICK('i', IF_MATCH);
     case 9:
         return PICK('f', FORWARDED);
+    default:
+        return TN_HTTP_FIELD_OTHER;
+    }
+}
+
+static enum tn_http_field_id long_candidate(size_t len, char letter)
+{
+    switch (len) {
     case 10:
         return letter == 'c'   ? TN_HTTP_FIELD_CONNECTION
                : letter == 'k' ? TN_HTTP_FIELD_KEEP_ALIVE
@@ -49,7 +57,7 @@ static enum tn_http_field_id candidate(size_t len, char letter)
 }
 
 static const char *const names[TN_HTTP_FIELD_ID_COUNT] = {
-#define NAME(id, text) [TN_HTTP_FIELD_##id] = text,
+#define NAME(id, text) [TN_HTTP_FIELD_##id] = (text),
     TN_HTTP_FIELD_MAP(NAME)
 #undef NAME
 };
@@ -87,7 +95,7 @@ enum tn_http_field_id tn_http_field_id_of(struct tn_str name)
     if (name.len == 0)
         return TN_HTTP_FIELD_OTHER;
     letter = (char)(name.ptr[0] | 0x20);
-    id = candidate(name.len, letter);
+    id = name.len < 10 ? short_candidate(name.len, letter) : long_candidate(name.len, letter);
     if (id != TN_HTTP_FIELD_OTHER && equals_lower(name.ptr, names[id], name.len))
         return id;
     if (letter == 't' && name.len >= 8 && (name.ptr[7] == '-' || name.ptr[7] == '_') &&

@@ -93,9 +93,14 @@ struct tn_http_head {
     /* requests */
     uint8_t method; /* enum tn_http_method */
     struct tn_http_slice method_text;
-    struct tn_http_slice target; /* origin-form, or "*" for OPTIONS: what is forwarded */
-    struct tn_http_slice path;   /* part of target before '?' */
-    struct tn_http_slice query;  /* part after '?', may be empty */
+    /*
+     * Origin-form, or "*" for OPTIONS: what is forwarded. As slices cannot hold what was not sent,
+     * a target in absolute-form without a path ("http://host?q") is left as "?q" and forwarded as
+     * "/?q"; "OPTIONS http://host" leaves an empty one, forwarded as "*". path is "/" in both.
+     */
+    struct tn_http_slice target;
+    struct tn_http_slice path;  /* part of target before '?', never empty */
+    struct tn_http_slice query; /* part after '?', may be empty */
     struct tn_http_slice
         authority; /* of the target in absolute-form, else Host's value, else empty */
 

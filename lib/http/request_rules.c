@@ -88,7 +88,7 @@ static enum tn_http_error check_alias(struct tn_http_head *head, struct tn_http_
     if (name.len < 10 || name.len > 17 || !memchr(name.ptr, '_', name.len))
         return TN_HTTP_OK;
     for (size_t i = 0; i < name.len; i++)
-        text[i] = name.ptr[i] == '_' ? '-' : name.ptr[i];
+        text[i] = (char)(name.ptr[i] == '_' ? '-' : name.ptr[i]);
     switch (tn_http_field_id_of((struct tn_str){text, name.len})) {
     case TN_HTTP_FIELD_CONTENT_LENGTH:
     case TN_HTTP_FIELD_TRANSFER_ENCODING:
