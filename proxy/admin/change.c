@@ -1,0 +1,364 @@
+#include "proxy/admin/change.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct px_change *px_change_new(void)
+{
+    struct px_change *change = calloc(1, sizeof(*change));
+
+    if (!change)
+        return NULL;
+    change->work = calloc(1, sizeof(*change->work));
+    if (!change->work) {
+        free(change);
+        return NULL;
+    }
+    tn_list_init(&change->node);
+    return change;
+}
+
+void px_change_free(struct px_change *change)
+{
+    struct px_change_work *work;
+
+    if (!change)
+        return;
+    work = change->work;
+    if (work->rules)
+        px_rules_free(work->rules, work->rule_count);
+    px_config_free(work->config);
+    json_decref(work->hashes);
+    json_decref(work->after);
+    json_decref(work->notes);
+    json_decref(work->touched_before);
+    json_decref(work->touched_after);
+    free(work);
+    json_decref(change->request);
+    json_decref(change->errors);
+    json_decref(change->answer);
+    free(change->yaml);
+    free(change->author);
+    free(change->reason);
+    free(change->detail);
+    free(change);
+}
+
+int px_change_refuse(struct px_change *change, unsigned status, const char *format, ...)
+{
+    va_list args;
+
+    change->status = status;
+    free(change->detail);
+    va_start(args, format);
+    if (vasprintf(&change->detail, format, args) < 0)
+        change->detail = NULL;
+    va_end(args);
+    return -EINVAL;
+}
+
+static int no_memory(struct px_change *change)
+{
+    return px_change_refuse(change, 503, "out of memory");
+}
+
+/* The parser's messages become the problem: one as its detail, all as errors. Places mean something
+ * only in a text that somebody wrote. */
+static int refuse_messages(struct px_change *change, const struct px_messages *messages,
+                           bool has_places)
+{
+    const char *first = NULL;
+    json_t *errors = json_array();
+
+    for (uint32_t i = 0; errors && i < messages->count; i++) {
+        const struct px_message *message = &messages->items[i];
+
+        if (message->severity != PX_ERROR)
+            continue;
+        if (!first)
+            first = message->text;
+        json_array_append_new(errors,
+                              has_places && message->line > 0
+                                  ? json_pack("{s:i, s:i, s:s}", "line", message->line, "column",
+                                              message->column, "text", message->text)
+                                  : json_pack("{s:s}", "text", message->text));
+    }
+    if (!errors || !first) {
+        json_decref(errors);
+        return no_memory(change);
+    }
+    px_change_refuse(change, 422, "%s", first);
+    if (has_places || json_array_size(errors) > 1)
+        change->errors = errors;
+    else
+        json_decref(errors);
+    return -EINVAL;
+}
+
+/* Warnings of the parser are news for whoever made the change. */
+static void note_warnings(struct px_change *change, const struct px_messages *messages)
+{
+    for (uint32_t i = 0; i < messages->count; i++) {
+        if (messages->items[i].severity == PX_WARNING)
+            json_array_append_new(change->work->notes, json_string(messages->items[i].text));
+    }
+}
+
+static int parse_text(struct px_change *change, struct tn_str text, bool has_places,
+                      const struct px_config *config, const char *origin,
+                      struct px_rule ***ret_rules, uint32_t *ret_count)
+{
+    struct px_messages messages;
+    int error;
+
+    px_messages_init(&messages);
+    error = px_config_parse_rules(text, origin, config, &messages, ret_rules, ret_count);
+    if (error == -EINVAL)
+        error = refuse_messages(change, &messages, has_places);
+    else if (error)
+        error = no_memory(change);
+    else
+        note_warnings(change, &messages);
+    px_messages_deinit(&messages);
+    return error;
+}
+
+int px_change_parse(struct px_change *change, const json_t *rules, const struct px_config *config,
+                    const char *origin, struct px_rule ***ret_rules, uint32_t *ret_count)
+{
+    /* spaces behind ':' and ',': what YAML and JSON both read */
+    char *text = json_dumps(rules, 0);
+    int error;
+
+    if (!text)
+        return no_memory(change);
+    error = parse_text(change, tn_str_of(text), false, config, origin, ret_rules, ret_count);
+    free(text);
+    return error;
+}
+
+static int compute_edit(struct px_rulebook *book, struct px_change *change)
+{
+    struct px_change_work *work = change->work;
+    struct px_edit edit = {.rules = json_deep_copy(book->rules),
+                           .request = change->request,
+                           .file_rules =
+                               px_rules_to_json(book->config->rules, book->config->rule_count),
+                           .notes = work->notes};
+    int error = edit.rules && edit.file_rules ? change->edit(&edit) : -ENOMEM;
+
+    if (error == -ENOMEM)
+        no_memory(change);
+    else if (error)
+        px_change_refuse(change, 422, "%s", edit.detail);
+    else
+        error = px_change_parse(change, edit.rules, work->config, "request", &work->rules,
+                                &work->rule_count);
+    snprintf(work->rule, sizeof(work->rule), "%s", edit.rule);
+    json_decref(edit.rules);
+    json_decref(edit.file_rules);
+    return error;
+}
+
+/* The file is read anew. */
+static int load_config(struct px_rulebook *book, struct px_change *change)
+{
+    struct px_messages messages;
+    struct px_config *fresh = NULL;
+    int error;
+
+    px_messages_init(&messages);
+    error = px_config_load(book->config->file, &messages, &fresh);
+    if (error == -ENOMEM) {
+        no_memory(change);
+    } else if (error) {
+        refuse_messages(change, &messages, true);
+    } else {
+        note_warnings(change, &messages);
+        px_config_free(change->work->config);
+        change->work->config = fresh;
+    }
+    px_messages_deinit(&messages);
+    return error ? -EINVAL : 0;
+}
+
+static int check_restart(struct px_rulebook *book, struct px_change *change)
+{
+    json_t *sentences = px_reload_needs_restart(book->config, change->work->config);
+    int error = 0;
+
+    if (!sentences)
+        return no_memory(change);
+    if (json_array_size(sentences) > 0) {
+        size_t i;
+        json_t *sentence;
+
+        error =
+            px_change_refuse(change, 422, "%s", json_string_value(json_array_get(sentences, 0)));
+        change->errors = json_array();
+        json_array_foreach(sentences, i, sentence)
+        {
+            json_array_append_new(change->errors, json_pack("{s:O}", "text", sentence));
+        }
+    }
+    json_decref(sentences);
+    return error;
+}
+
+/* A version that the merged rules still use can't go: said here, in a sentence of its own. */
+static int check_versions(struct px_change *change, const json_t *rules)
+{
+    static const char *const whats[] = {"weights", "mirror"};
+    size_t i;
+    json_t *rule;
+
+    json_array_foreach(rules, i, rule)
+    {
+        const char *name = json_string_value(json_object_get(rule, "name"));
+        const char *stable = json_string_value(json_object_get(rule, "stable"));
+        const char *version;
+        json_t *value;
+        size_t k;
+
+        json_object_foreach(json_object_get(rule, whats[0]), version, value)
+        {
+            if (!px_config_find_version(change->work->config, version))
+                return px_change_refuse(change, 422,
+                                        "version '%s' can't be removed: rule %s still uses it",
+                                        version, name);
+        }
+        if (stable && !px_config_find_version(change->work->config, stable))
+            return px_change_refuse(change, 422,
+                                    "version '%s' can't be removed: it is stable of rule %s",
+                                    stable, name);
+        json_array_foreach(json_object_get(rule, whats[1]), k, value)
+        {
+            version = json_string_value(json_object_get(value, "to"));
+            if (!px_config_find_version(change->work->config, version))
+                return px_change_refuse(change, 422,
+                                        "version '%s' can't be removed: rule %s mirrors to it",
+                                        version, name);
+        }
+    }
+    return 0;
+}
+
+static int compute_reload(struct px_rulebook *book, struct px_change *change)
+{
+    struct px_change_work *work = change->work;
+    struct px_merge merge = {.current = book->rules, .applied = book->hashes, .notes = work->notes};
+    json_t *merged = NULL;
+    int error = load_config(book, change);
+
+    if (!error)
+        error = check_restart(book, change);
+    if (error)
+        return error;
+    json_decref(work->hashes);
+    work->hashes = px_hashes_of(work->config);
+    merge.hashes = work->hashes;
+    merge.file = px_rules_to_json(work->config->rules, work->config->rule_count);
+    if (!merge.hashes || !merge.file || px_merge_rules(&merge, &merged) != 0)
+        error = no_memory(change);
+    if (!error)
+        error = check_versions(change, merged);
+    if (!error)
+        error = px_change_parse(change, merged, work->config, work->config->file, &work->rules,
+                                &work->rule_count);
+    json_decref(merge.file);
+    json_decref(merged);
+    if (!error && px_reload_changes_config(book->config, work->config))
+        work->is_changed = true;
+    return error;
+}
+
+/* Rules of a that are not in b as they are in a. */
+static json_t *differing(json_t *a, const json_t *b)
+{
+    json_t *list = json_array();
+    size_t i;
+    json_t *rule;
+
+    json_array_foreach(a, i, rule)
+    {
+        const char *name = json_string_value(json_object_get(rule, "name"));
+        const json_t *other = px_edit_find_by_name(b, name);
+
+        if (!other || !json_equal(rule, other))
+            json_array_append(list, rule);
+    }
+    return list;
+}
+
+static int compare(const struct px_rulebook *book, struct px_change *change)
+{
+    struct px_change_work *work = change->work;
+
+    work->after = px_rules_to_json(work->rules, work->rule_count);
+    if (!work->after)
+        return no_memory(change);
+    if (!json_equal(book->rules, work->after))
+        work->is_changed = true;
+    work->touched_before = differing(book->rules, work->after);
+    work->touched_after = differing(work->after, book->rules);
+    if (!work->touched_before || !work->touched_after)
+        return no_memory(change);
+    return 0;
+}
+
+int px_change_compute(struct px_rulebook *book, struct px_change *change)
+{
+    struct px_change_work *work = change->work;
+    int error;
+
+    if (change->has_if_revision && change->if_revision != book->revision)
+        return px_change_refuse(change, 412, "the rules are at revision %llu, not %llu",
+                                (unsigned long long)book->revision,
+                                (unsigned long long)change->if_revision);
+    work->config = px_config_ref(book->config);
+    work->hashes = json_incref(book->hashes);
+    work->notes = json_array();
+    if (!work->notes)
+        return no_memory(change);
+    if (change->yaml)
+        error = parse_text(change, (struct tn_str){change->yaml, change->yaml_len}, true,
+                           work->config, "request", &work->rules, &work->rule_count);
+    else
+        error = change->edit ? compute_edit(book, change) : compute_reload(book, change);
+    return error ? error : compare(book, change);
+}
+
+json_t *px_change_answer(const struct px_rulebook *book, const struct px_change *change)
+{
+    const struct px_change_work *work = change->work;
+    json_t *answer =
+        json_pack("{s:I, s:b, s:b, s:b}", "revision", (json_int_t)book->revision, "changed",
+                  work->is_changed, "dry_run", change->is_dry_run, "durable", book->is_durable);
+
+    if (!answer)
+        return NULL;
+    if (work->rule[0])
+        json_object_set_new(answer, "rule", json_string(work->rule));
+    json_object_set(answer, "before", work->touched_before);
+    json_object_set(answer, "after", work->touched_after);
+    json_object_set(answer, "notes", work->notes);
+    return answer;
+}
+
+json_t *px_change_record(const struct px_change *change)
+{
+    const struct px_change_work *work = change->work;
+    char at[TN_RFC3339_SIZE];
+    json_t *record =
+        json_pack("{s:i, s:I, s:s, s:s, s:O, s:O}", "format", PX_STORE_FORMAT, "revision",
+                  (json_int_t)work->revision, "at", tn_clock_rfc3339(work->wall_ns, at), "what",
+                  change->what, "rules", work->after, "file", work->hashes);
+
+    if (record && change->author)
+        json_object_set_new(record, "author", json_string(change->author));
+    if (record && change->reason)
+        json_object_set_new(record, "reason", json_string(change->reason));
+    return record;
+}

@@ -1,0 +1,83 @@
+/*
+ * change: the steps of a change, between rulebook.c (the queue, the store, the loops) and the pure
+ * parts (edit.h, reload.h).
+ *
+ * Private to rulebook.c, change.c, baseline.c. Ownership: the work belongs to its change.
+ */
+#ifndef PX_ADMIN_CHANGE_H
+#define PX_ADMIN_CHANGE_H
+
+#include "lib/net/control.h"
+#include "proxy/admin/reload.h"
+#include "proxy/admin/rulebook.h"
+
+struct px_rulebook {
+    struct px_rulebook_options options;
+    struct px_publisher publisher;
+    struct px_config *config;
+    struct px_store *store; /* NULL: none */
+    struct px_snapshot *snapshot;
+    json_t *rules;  /* of the snapshot */
+    json_t *hashes; /* of the file when it was last applied */
+    uint64_t revision;
+    uint64_t applied_wall_ns;
+    bool is_durable;
+    struct px_baseline *baselines[PX_RULES_MAX];
+    struct tn_list waiting;
+    uint32_t waiting_count;
+    struct px_change *current;
+    struct tn_list done; /* answers that go out with the next turn */
+    struct tn_timer turn;
+    bool is_attached;
+    bool is_stopping;
+    void (*on_idle)(void *context);
+    void *on_idle_context;
+    void (*on_closed)(void *context);
+    void *on_closed_context;
+};
+
+/* What a change has come to so far. */
+struct px_change_work {
+    struct px_config *config; /* that will be in force; a reference */
+    json_t *hashes;           /* a reference */
+    struct px_rule **rules;   /* parsed; NULL once the snapshot has them */
+    uint32_t rule_count;
+    json_t *after; /* rules as JSON */
+    json_t *notes;
+    json_t *touched_before; /* rules that differ */
+    json_t *touched_after;
+    char rule[128];
+    bool is_changed;
+    struct px_snapshot *snapshot;
+    uint64_t revision; /* of the snapshot */
+    uint64_t wall_ns;
+};
+
+/* rulebook.c: the queue's turn; here because open.c makes the timer. */
+void px_rulebook_on_turn(struct tn_timer *timer);
+
+/* Sets the answer of a change to a refusal; returns -EINVAL. */
+int px_change_refuse(struct px_change *change, unsigned status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* From the request to parsed rules and what differs. 0, or the change is refused. */
+int px_change_compute(struct px_rulebook *book, struct px_change *change);
+
+/* Parses rules (JSON) against a config; errors go to the change. origin: what messages call it. */
+int px_change_parse(struct px_change *change, const json_t *rules, const struct px_config *config,
+                    const char *origin, struct px_rule ***ret_rules, uint32_t *ret_count);
+
+/* The answer to a change that was applied, or would be. */
+json_t *px_change_answer(const struct px_rulebook *book, const struct px_change *change);
+
+/* The record of the store; NULL: no memory. */
+json_t *px_change_record(const struct px_change *change);
+
+/* --- baseline.c --------------------------------------------------------------------------------
+ */
+
+/* The loops have switched: where a rule's weights or mirrors are new, counting starts here. */
+void px_baseline_set(struct px_rulebook *book, const struct px_change_work *work,
+                     const struct px_stats *stats);
+
+#endif

@@ -1,0 +1,207 @@
+#include "proxy/admin/change.h"
+
+#include "lib/base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* The start is a change like others, from what the store holds to what is in force. */
+struct opening {
+    struct px_rulebook *book;
+    struct px_change *change;
+    json_t *last; /* the store's last record, or NULL */
+    char **ret_why;
+};
+
+static int refuse(struct opening *opening, int error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int refuse(struct opening *opening, int error, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    if (!*opening->ret_why && vasprintf(opening->ret_why, format, args) < 0)
+        *opening->ret_why = NULL;
+    va_end(args);
+    return error;
+}
+
+/* Rules that were set at run time, joined with what the file says now. */
+static int join(struct opening *opening)
+{
+    struct px_rulebook *book = opening->book;
+    struct px_change_work *work = opening->change->work;
+    struct px_merge merge = {.current = json_object_get(opening->last, "rules"),
+                             .applied = json_object_get(opening->last, "file"),
+                             .hashes = work->hashes,
+                             .notes = work->notes};
+    json_t *merged = NULL;
+    int error;
+
+    merge.file = px_rules_to_json(book->config->rules, book->config->rule_count);
+    error = merge.file ? px_merge_rules(&merge, &merged) : -ENOMEM;
+    json_decref(merge.file);
+    if (!error && px_change_parse(opening->change, merged, book->config, book->config->store_file,
+                                  &work->rules, &work->rule_count) != 0)
+        error = refuse(opening, -EINVAL,
+                       "%s: the rules of revision %lld do not fit %s: %s. Mend the file, or move "
+                       "the store away to start with the file's rules",
+                       book->config->store_file,
+                       json_integer_value(json_object_get(opening->last, "revision")),
+                       book->config->file,
+                       opening->change->detail ? opening->change->detail : "out of memory");
+    json_decref(merged);
+    return error;
+}
+
+static uint64_t parse_at(const json_t *record, uint64_t now)
+{
+    const char *text = json_string_value(json_object_get(record, "at"));
+    struct tm tm = {0};
+
+    /* only shown to people: a text that is none is as good as now */
+    if (!text || !strptime(text, "%Y-%m-%dT%H:%M:%S", &tm))
+        return now;
+    return (uint64_t)timegm(&tm) * 1000000000;
+}
+
+static void compare(struct opening *opening)
+{
+    struct px_rulebook *book = opening->book;
+    struct px_change_work *work = opening->change->work;
+    uint64_t before = (uint64_t)json_integer_value(json_object_get(opening->last, "revision"));
+
+    work->wall_ns = book->options.clock->wall_ns(book->options.clock->context);
+    book->applied_wall_ns = work->wall_ns;
+    work->is_changed =
+        !opening->last || !json_equal(work->after, json_object_get(opening->last, "rules"));
+    work->revision = before + work->is_changed;
+    if (!work->is_changed)
+        book->applied_wall_ns = parse_at(opening->last, work->wall_ns);
+}
+
+static int build(struct opening *opening)
+{
+    struct px_rulebook *book = opening->book;
+    struct px_change_work *work = opening->change->work;
+    struct px_snapshot_plan plan = {.config = book->config,
+                                    .rules = work->rules ? work->rules : book->config->rules,
+                                    .rule_count =
+                                        work->rules ? work->rule_count : book->config->rule_count,
+                                    .revision = work->revision};
+    int error = px_snapshot_build(book->options.registry, &plan, opening->ret_why, &book->snapshot);
+
+    if (error)
+        return refuse(opening, error, "out of memory");
+    work->rules = NULL;
+    book->rules = json_incref(work->after);
+    book->hashes = json_incref(work->hashes);
+    book->revision = work->revision;
+    return 0;
+}
+
+/* A disk that is full must not keep a proxy from starting: it says so, and serves. */
+static void record(struct opening *opening)
+{
+    struct px_rulebook *book = opening->book;
+    struct px_change_work *work = opening->change->work;
+    json_t *text;
+    char *why = NULL;
+
+    if (!book->store)
+        return;
+    book->is_durable = true;
+    if (!work->is_changed && json_equal(work->hashes, json_object_get(opening->last, "file")))
+        return;
+    text = px_change_record(opening->change);
+    if (!text || px_store_append_now(book->store, text, &why) != 0) {
+        book->is_durable = false;
+        tn_log(TN_LOG_ERROR, "store", "%s: these rules are NOT durable", why ? why : "no memory");
+    }
+    free(why);
+    json_decref(text);
+}
+
+static void log_notes(const struct opening *opening)
+{
+    size_t i;
+    json_t *note;
+
+    json_array_foreach(opening->change->work->notes, i, note)
+    {
+        tn_log(TN_LOG_INFO, "store", "%s", json_string_value(note));
+    }
+}
+
+static int run(struct opening *opening)
+{
+    struct px_rulebook *book = opening->book;
+    struct px_change_work *work = opening->change->work;
+    int error = 0;
+
+    opening->change->what = "start";
+    if (book->config->store_file) {
+        error =
+            px_store_open(book->config->store_file, opening->ret_why, &opening->last, &book->store);
+        if (error)
+            return refuse(opening, error, "%s: %s", book->config->store_file, strerror(-error));
+    }
+    work->notes = json_array();
+    work->hashes = px_hashes_of(book->config);
+    if (!work->notes || !work->hashes)
+        return refuse(opening, -ENOMEM, "out of memory");
+    if (opening->last)
+        error = join(opening);
+    if (error)
+        return refuse(opening, error, "out of memory");
+    work->after = work->rules ? px_rules_to_json(work->rules, work->rule_count)
+                              : px_rules_to_json(book->config->rules, book->config->rule_count);
+    if (!work->after)
+        return refuse(opening, -ENOMEM, "out of memory");
+    compare(opening);
+    error = build(opening);
+    if (!error) {
+        record(opening);
+        log_notes(opening);
+    }
+    return error;
+}
+
+static struct px_rulebook *new_book(const struct px_rulebook_options *options)
+{
+    struct px_rulebook *book = calloc(1, sizeof(*book));
+
+    if (!book)
+        return NULL;
+    book->options = *options;
+    book->config = px_config_ref(options->config);
+    tn_list_init(&book->waiting);
+    tn_list_init(&book->done);
+    tn_timer_open(&book->turn, options->control, px_rulebook_on_turn);
+    return book;
+}
+
+int px_rulebook_open(const struct px_rulebook_options *options, char **ret_why,
+                     struct px_rulebook **ret_book)
+{
+    struct opening opening = {
+        .book = new_book(options), .change = px_change_new(), .ret_why = ret_why};
+    int error = -ENOMEM;
+
+    *ret_why = NULL;
+    if (opening.book && opening.change)
+        error = run(&opening);
+    json_decref(opening.last);
+    px_change_free(opening.change);
+    if (error) {
+        if (opening.book)
+            px_rulebook_close(opening.book, NULL, NULL);
+        return error;
+    }
+    *ret_book = opening.book;
+    return 0;
+}

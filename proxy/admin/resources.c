@@ -1,0 +1,311 @@
+#include "proxy/admin/resources.h"
+
+#include "lib/api/query.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define NAME_MAX_BYTES 128
+#define REASON_MAX_BYTES 1024
+
+void px_admin_add_etag(struct px_admin *admin, struct tn_api_call *call)
+{
+    tn_api_add_field(call, "ETag: \"%llu\"\r\n",
+                     (unsigned long long)px_rulebook_state(admin->book).revision);
+}
+
+/* --- answers that need the loops' counters -----------------------------------------------------
+ */
+
+struct collecting {
+    struct px_admin *admin;
+    struct tn_api_call *call;
+    px_admin_render_fn *render;
+};
+
+static void check_quiet(struct px_admin *admin)
+{
+    void (*on_quiet)(void *context) = admin->on_quiet;
+
+    if (!on_quiet || admin->collecting > 0)
+        return;
+    admin->on_quiet = NULL;
+    on_quiet(admin->on_quiet_context);
+}
+
+static void on_stats(void *context, struct px_stats *stats)
+{
+    struct collecting *collecting = context;
+    struct px_admin *admin = collecting->admin;
+
+    if (stats)
+        collecting->render(admin, collecting->call, stats);
+    else
+        tn_api_problem(collecting->call, 503, "out of memory");
+    px_stats_free(stats);
+    free(collecting);
+    admin->collecting--;
+    check_quiet(admin);
+}
+
+void px_admin_with_stats(struct px_admin *admin, struct tn_api_call *call,
+                         px_admin_render_fn *render)
+{
+    struct collecting *collecting = malloc(sizeof(*collecting));
+
+    if (!collecting || admin->is_over) {
+        free(collecting);
+        tn_api_problem(call, 503, "%s", admin->is_over ? "turnout is stopping" : "out of memory");
+        return;
+    }
+    *collecting = (struct collecting){admin, call, render};
+    admin->collecting++;
+    admin->publisher.collect(admin->publisher.workers, on_stats, collecting);
+}
+
+void px_admin_quiet(struct px_admin *admin, void (*on_quiet)(void *context), void *context)
+{
+    admin->is_over = true;
+    admin->on_quiet = on_quiet;
+    admin->on_quiet_context = context;
+    check_quiet(admin);
+}
+
+/* --- changes -----------------------------------------------------------------------------------
+ */
+
+struct asked {
+    struct px_admin *admin;
+    struct tn_api_call *call;
+};
+
+static void on_done(struct px_change *change)
+{
+    struct asked *asked = change->context;
+
+    px_admin_add_etag(asked->admin, asked->call);
+    if (change->status == 200) {
+        tn_api_answer_json(asked->call, 200, change->answer);
+        change->answer = NULL;
+    } else {
+        tn_api_problem_json(asked->call, change->status,
+                            change->detail ? change->detail : "out of memory", change->errors);
+        change->errors = NULL;
+    }
+    free(asked);
+    px_change_free(change);
+}
+
+static int refuse(struct tn_api_call *call, unsigned status, const char *text)
+{
+    tn_api_problem(call, status, "%s", text);
+    return -EINVAL;
+}
+
+static int take_text(struct tn_api_call *call, const char *value, size_t max, char **target)
+{
+    if (strlen(value) > max) {
+        tn_api_problem(call, 422, "more than %zu bytes of text", max);
+        return -EINVAL;
+    }
+    free(*target);
+    *target = strdup(value);
+    return *target ? 0 : refuse(call, 503, "out of memory");
+}
+
+/* What every change may carry, from a JSON body. */
+static int take_members(struct tn_api_call *call, struct px_change *change)
+{
+    const json_t *author = json_object_get(change->request, "author");
+    const json_t *reason = json_object_get(change->request, "reason");
+    const json_t *dry_run = json_object_get(change->request, "dry_run");
+    int error = 0;
+
+    if (json_object_get(change->request, "ttl"))
+        return refuse(call, 422, "'ttl' is not yet supported");
+    if ((author && !json_is_string(author)) || (reason && !json_is_string(reason)))
+        return refuse(call, 422, "'author' and 'reason' must be texts");
+    if (dry_run && !json_is_boolean(dry_run))
+        return refuse(call, 422, "'dry_run' must be true or false");
+    change->is_dry_run = json_is_true(dry_run);
+    if (author)
+        error = take_text(call, json_string_value(author), NAME_MAX_BYTES, &change->author);
+    if (!error && reason)
+        error = take_text(call, json_string_value(reason), REASON_MAX_BYTES, &change->reason);
+    return error;
+}
+
+/* The same beside a YAML body, from the query. */
+static int take_query(struct tn_api_call *call, struct px_change *change)
+{
+    struct tn_str rest = tn_http_view(call->head, call->head->query);
+    char buffer[4096];
+    const char *name;
+    const char *value;
+    int r = 0;
+
+    while (!r && (r = tn_api_query_next(&rest, buffer, sizeof(buffer), &name, &value)) == 1) {
+        if (strcmp(name, "author") == 0)
+            r = take_text(call, value, NAME_MAX_BYTES, &change->author);
+        else if (strcmp(name, "reason") == 0)
+            r = take_text(call, value, REASON_MAX_BYTES, &change->reason);
+        else if (strcmp(name, "dry_run") == 0)
+            r = strcmp(value, "true") == 0    ? !(change->is_dry_run = true)
+                : strcmp(value, "false") == 0 ? 0
+                                              : refuse(call, 422, "dry_run is true or false");
+        else
+            r = refuse(call, 422,
+                       strcmp(name, "ttl") == 0 ? "'ttl' is not yet supported"
+                                                : "unknown parameter: author, reason, dry_run");
+        if (r)
+            return r;
+    }
+    return r == 0 ? 0 : refuse(call, 422, "the query is not well encoded");
+}
+
+static int take_body(struct tn_api_call *call, struct px_change *change)
+{
+    if (call->body_type == TN_API_YAML) {
+        change->yaml = malloc(call->body.len + 1);
+        if (!change->yaml)
+            return refuse(call, 503, "out of memory");
+        memcpy(change->yaml, call->body.ptr, call->body.len);
+        change->yaml_len = call->body.len;
+        return take_query(call, change);
+    }
+    if (call->head->query.len > 0)
+        return refuse(call, 422, "a change takes no query: its members are in the body");
+    change->request = tn_api_body_json(call);
+    return change->request ? take_members(call, change) : -EINVAL;
+}
+
+static int take_if_match(struct tn_api_call *call, struct px_change *change)
+{
+    int r = tn_api_if_match(call, &change->if_revision);
+
+    if (r < 0)
+        return refuse(call, 400, "If-Match must be one revision in quotes, such as \"7\"");
+    change->has_if_revision = r == 1;
+    return 0;
+}
+
+static void change_rules(struct tn_api_call *call, struct px_admin *admin, const char *what,
+                         px_edit_fn *edit)
+{
+    struct px_change *change = px_change_new();
+    struct asked *asked = malloc(sizeof(*asked));
+
+    if (!change || !asked) {
+        free(asked);
+        px_change_free(change);
+        tn_api_problem(call, 503, "out of memory");
+        return;
+    }
+    *asked = (struct asked){admin, call};
+    change->what = what;
+    change->edit = edit;
+    change->on_done = on_done;
+    change->context = asked;
+    if (take_body(call, change) != 0 || take_if_match(call, change) != 0) {
+        free(asked);
+        px_change_free(change);
+        return;
+    }
+    px_rulebook_submit(admin->book, change);
+}
+
+static void put_rules(struct tn_api_call *call, void *context)
+{
+    change_rules(call, context, "rules", px_edit_rules);
+}
+
+static void put_weights(struct tn_api_call *call, void *context)
+{
+    change_rules(call, context, "weights", px_edit_weights);
+}
+
+static void put_share(struct tn_api_call *call, void *context)
+{
+    change_rules(call, context, "share", px_edit_share);
+}
+
+static void put_mirror(struct tn_api_call *call, void *context)
+{
+    change_rules(call, context, "mirror", px_edit_mirror);
+}
+
+static void post_route(struct tn_api_call *call, void *context)
+{
+    change_rules(call, context, "route", px_edit_route);
+}
+
+static void post_reload(struct tn_api_call *call, void *context)
+{
+    change_rules(call, context, "reload", NULL);
+}
+
+static void not_yet(struct tn_api_call *call, void *context)
+{
+    (void)context;
+    tn_api_problem(call, 501, "not yet supported");
+}
+
+/* --- reading -----------------------------------------------------------------------------------
+ */
+
+void px_admin_get_rules(struct tn_api_call *call, void *context)
+{
+    struct px_admin *admin = context;
+
+    px_admin_add_etag(admin, call);
+    tn_api_answer_json(call, 200,
+                       json_pack("{s:I, s:O}", "revision",
+                                 (json_int_t)px_rulebook_state(admin->book).revision, "rules",
+                                 px_rulebook_rules(admin->book)));
+}
+
+static void get_healthz(struct tn_api_call *call, void *context)
+{
+    (void)context;
+    tn_api_answer(call, 200, "text/plain; charset=utf-8", TN_STR("ok\n"));
+}
+
+static void get_readyz(struct tn_api_call *call, void *context)
+{
+    const struct px_admin *admin = context;
+
+    if (admin->is_stopping)
+        tn_api_answer(call, 503, "text/plain; charset=utf-8", TN_STR("stopping\n"));
+    else if (!admin->is_ready)
+        tn_api_answer(call, 503, "text/plain; charset=utf-8", TN_STR("starting\n"));
+    else
+        tn_api_answer(call, 200, "text/plain; charset=utf-8", TN_STR("ready\n"));
+}
+
+const struct tn_api_route px_admin_routes[] = {
+    {TN_HTTP_GET, "/v1/status", TN_API_READ, 0, px_admin_get_status},
+    {TN_HTTP_GET, "/v1/rules", TN_API_READ, 0, px_admin_get_rules},
+    {TN_HTTP_PUT, "/v1/rules", TN_API_OPERATE, TN_API_JSON | TN_API_YAML, put_rules},
+    {TN_HTTP_GET, "/v1/share", TN_API_READ, 0, px_admin_get_share},
+    {TN_HTTP_PUT, "/v1/share", TN_API_OPERATE, TN_API_JSON, put_share},
+    {TN_HTTP_PUT, "/v1/weights", TN_API_OPERATE, TN_API_JSON, put_weights},
+    {TN_HTTP_PUT, "/v1/mirror", TN_API_OPERATE, TN_API_JSON, put_mirror},
+    {TN_HTTP_POST, "/v1/route", TN_API_OPERATE, TN_API_JSON, post_route},
+    {TN_HTTP_POST, "/v1/reload", TN_API_OPERATE, TN_API_JSON, post_reload},
+    {TN_HTTP_GET, "/v1/explain", TN_API_READ, 0, px_admin_get_explain},
+    {TN_HTTP_POST, "/v1/promote", TN_API_OPERATE, TN_API_JSON, not_yet},
+    {TN_HTTP_POST, "/v1/abort", TN_API_OPERATE, TN_API_JSON, not_yet},
+    {TN_HTTP_POST, "/v1/undo", TN_API_OPERATE, TN_API_JSON, not_yet},
+    {TN_HTTP_PUT, "/v1/mode", TN_API_OPERATE, TN_API_JSON, not_yet},
+    {TN_HTTP_GET, "/v1/history", TN_API_READ, 0, not_yet},
+    {TN_HTTP_GET, "/v1/mirror-report", TN_API_READ, 0, not_yet},
+};
+const size_t px_admin_route_count = sizeof(px_admin_routes) / sizeof(px_admin_routes[0]);
+
+const struct tn_api_route px_metrics_routes[] = {
+    {TN_HTTP_GET, "/metrics", TN_API_READ, 0, px_admin_get_metrics},
+    {TN_HTTP_GET, "/healthz", TN_API_READ, 0, get_healthz},
+    {TN_HTTP_GET, "/readyz", TN_API_READ, 0, get_readyz},
+    {TN_HTTP_GET, "/status", TN_API_READ, 0, px_admin_get_full_status},
+};
+const size_t px_metrics_route_count = sizeof(px_metrics_routes) / sizeof(px_metrics_routes[0]);

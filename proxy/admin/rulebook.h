@@ -1,0 +1,124 @@
+/*
+ * rulebook: the rules that are in force, and the one way to change them.
+ *
+ * Not for HTTP (resources.c) and not for what an edit does (edit.h).
+ * A change is: compute → check → build a snapshot → append to the store and fdatasync (on a pool
+ * thread) → publish to every loop → collect the counters that the new shares start from → answer.
+ * Changes wait in a queue and are computed one by one, each from what the one before it left. What
+ * can't be recorded is not applied.
+ * Shapes: the revision grows by one with each change of rules (or of what a reload applies).
+ * Without a store nothing survives a restart and `durable` is false. Units: wall time in ns.
+ * Errors: 0 or negative errno with a text (malloc'd); a change is answered with a status as HTTP
+ * has it: 200, 412 stale, 422 not possible, 500, 503 stopping or full queue, 507 full disk.
+ * Ownership: px_rulebook_open … px_rulebook_close; the current snapshot is the book's until then.
+ * Callbacks: from the loop, never from inside the call. Threads: control.
+ */
+#ifndef PX_ADMIN_RULEBOOK_H
+#define PX_ADMIN_RULEBOOK_H
+
+#include "lib/base/clock.h"
+#include "proxy/admin/edit.h"
+#include "proxy/admin/store.h"
+#include "proxy/stats/stats.h"
+
+#define PX_CHANGES_MAX 64 /* waiting */
+
+struct px_rulebook;
+
+/* What happens to a snapshot: px_workers_publish and px_workers_collect, or a test's. */
+struct px_publisher {
+    void (*publish)(void *workers, struct px_snapshot *snapshot, void (*on_switched)(void *context),
+                    void *context);
+    void (*collect)(void *workers, void (*on_stats)(void *context, struct px_stats *stats),
+                    void *context);
+    void *workers;
+};
+
+struct px_rulebook_options {
+    struct tn_loop *control;
+    const struct tn_clock *clock;
+    struct px_registry *registry;
+    struct px_config *config; /* as loaded; a reference of its own is taken */
+    /* A snapshot is about to be published: the prober's turn, before older ones go. May be NULL. */
+    void (*on_snapshot)(void *context, const struct px_snapshot *snapshot);
+    void *context;
+};
+
+/* Reads the store, joins it with the file, builds the first snapshot and records it. */
+int px_rulebook_open(const struct px_rulebook_options *options, char **ret_why,
+                     struct px_rulebook **ret_book);
+
+/* From here on changes are taken. */
+void px_rulebook_attach(struct px_rulebook *book, const struct px_publisher *publisher);
+
+/* The workers gave a snapshot back. */
+void px_rulebook_unused(struct px_rulebook *book, struct px_snapshot *snapshot);
+
+struct px_snapshot *px_rulebook_snapshot(const struct px_rulebook *book);
+const struct px_config *px_rulebook_config(const struct px_rulebook *book);
+/* The rules as JSON; borrowed, until the next change. */
+json_t *px_rulebook_rules(const struct px_rulebook *book);
+
+struct px_rulebook_state {
+    uint64_t revision;
+    uint64_t applied_wall_ns;
+    bool is_durable;
+};
+struct px_rulebook_state px_rulebook_state(const struct px_rulebook *book);
+
+/* --- counts since the weights were set ---------------------------------------------------------
+ */
+
+struct px_baseline {
+    uint64_t since_wall_ns; /* of the cells; 0: since the start */
+    struct px_stats_cell cells[PX_VERSIONS_MAX + 1];
+    struct px_stats_mirror mirrors[PX_VERSIONS_MAX];
+};
+
+/* What to take off the counters of a rule (its stat number); NULL: nothing, since the start. */
+const struct px_baseline *px_rulebook_baseline(const struct px_rulebook *book, uint32_t rule_stat);
+
+/* --- changes -----------------------------------------------------------------------------------
+ */
+
+struct px_change {
+    /* the submitter's */
+    const char *what; /* "weights"; a constant */
+    px_edit_fn *edit; /* NULL: a reload */
+    json_t *request;  /* the body, taken over; NULL for a reload and for yaml */
+    char *yaml;       /* a list of rules as text instead (malloc'd, taken over), or NULL */
+    size_t yaml_len;
+    char *author; /* malloc'd, taken over, or NULL */
+    char *reason;
+    bool is_dry_run;
+    bool has_if_revision;
+    uint64_t if_revision;
+    void (*on_done)(struct px_change *change); /* frees it: px_change_free() */
+    void *context;
+
+    /* the answer */
+    unsigned status;
+    char *detail;      /* of a refusal */
+    json_t *errors;    /* several messages of the parser, or NULL */
+    json_t *answer;    /* of 200 */
+    uint64_t revision; /* that is in force now */
+
+    struct px_change_work *work; /* private */
+    struct tn_list node;
+};
+
+/* A change of zeros, or NULL. */
+struct px_change *px_change_new(void);
+void px_change_free(struct px_change *change);
+
+/* on_done follows in any case. */
+void px_rulebook_submit(struct px_rulebook *book, struct px_change *change);
+
+/* No further changes; on_idle once the last one was answered. */
+void px_rulebook_stop(struct px_rulebook *book, void (*on_idle)(void *context), void *context);
+
+/* After the workers gave back every snapshot and when nobody is left to submit; then on_closed (may
+ * be NULL), and the memory is gone. */
+void px_rulebook_close(struct px_rulebook *book, void (*on_closed)(void *context), void *context);
+
+#endif

@@ -1,0 +1,230 @@
+#include "proxy/server_parts.h"
+
+#include "lib/base/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* --- stopping: in the reverse order of starting ------------------------------------------------
+ */
+
+static void on_workers_stopped(void *context, bool is_clean);
+
+static void check_closed(struct px_server *server)
+{
+    (void)server; /* the loop ends by itself when the last handle is gone */
+}
+
+static void on_part_closed(void *context)
+{
+    struct px_server *server = context;
+
+    server->parts_open--;
+    check_closed(server);
+}
+
+static void on_timer_closed(struct tn_timer *timer)
+{
+    (void)timer;
+}
+
+static void on_signal_closed(struct tn_signal *signal)
+{
+    (void)signal;
+}
+
+void px_server_close_parts(struct px_server *server)
+{
+    for (size_t i = 0; i < server->signal_count; i++)
+        tn_signal_close(&server->signals[i].signal, on_signal_closed);
+    server->signal_count = 0;
+    if (server->has_timer)
+        tn_timer_close(&server->delay, on_timer_closed);
+    server->has_timer = false;
+    if (server->admin_listener) {
+        server->parts_open++;
+        tn_api_close(server->admin_listener, on_part_closed, server);
+    }
+    if (server->metrics_listener) {
+        server->parts_open++;
+        tn_api_close(server->metrics_listener, on_part_closed, server);
+    }
+    server->admin_listener = server->metrics_listener = NULL;
+    server->admin.health = NULL;
+    if (server->health)
+        px_health_close(server->health, NULL, NULL);
+    server->health = NULL;
+    if (server->book)
+        px_rulebook_close(server->book, NULL, NULL);
+    server->book = NULL;
+}
+
+/* Nobody waits for counters any more: what is left can go. */
+static void on_quiet(void *context)
+{
+    struct px_server *server = context;
+
+    px_workers_free(server->workers);
+    server->workers = NULL;
+    px_server_close_parts(server);
+}
+
+static void on_workers_stopped(void *context, bool is_clean)
+{
+    struct px_server *server = context;
+
+    server->is_clean = server->is_clean && is_clean;
+    px_admin_quiet(&server->admin, on_quiet, server);
+}
+
+static void on_book_idle(void *context)
+{
+    struct px_server *server = context;
+
+    px_workers_stop(server->workers, px_rulebook_config(server->book)->limits.stop_grace_ms,
+                    on_workers_stopped, server);
+}
+
+static void on_delay(struct tn_timer *timer)
+{
+    struct px_server *server = TN_CONTAINER_OF(timer, struct px_server, delay);
+
+    px_rulebook_stop(server->book, on_book_idle, server);
+}
+
+static void stop(struct px_server *server, int number)
+{
+    const struct px_limits *limits = &px_rulebook_config(server->book)->limits;
+
+    if (server->admin.is_stopping) {
+        fprintf(stderr, "turnout: a second signal: ends at once\n");
+        if (server->config->admin_kind == PX_ADMIN_UNIX)
+            unlink(server->config->admin_path);
+        _exit(1);
+    }
+    tn_log(TN_LOG_INFO, "server", "%s: stopping, at most %llu s",
+           number == SIGINT ? "SIGINT" : "SIGTERM",
+           (unsigned long long)((limits->stop_delay_ms + limits->stop_grace_ms + 999) / 1000));
+    server->admin.is_stopping = true;
+    tn_timer_start(&server->delay, limits->stop_delay_ms, 0);
+}
+
+/* --- signals -----------------------------------------------------------------------------------
+ */
+
+static void on_reloaded(struct px_change *change)
+{
+    size_t i;
+    json_t *item;
+
+    if (change->status == 200) {
+        json_array_foreach(json_object_get(change->answer, "notes"), i, item)
+        {
+            tn_log(TN_LOG_INFO, "server", "reload: %s", json_string_value(item));
+        }
+        tn_log(TN_LOG_INFO, "server", "reload: done, revision %llu",
+               (unsigned long long)change->revision);
+    }
+    json_array_foreach(change->errors, i, item)
+    {
+        tn_log(TN_LOG_ERROR, "server", "reload: line %lld, column %lld: %s",
+               json_integer_value(json_object_get(item, "line")),
+               json_integer_value(json_object_get(item, "column")),
+               json_string_value(json_object_get(item, "text")));
+    }
+    if (change->status != 200)
+        tn_log(TN_LOG_ERROR, "server", "reload: nothing was changed");
+    px_change_free(change);
+}
+
+static void reload(struct px_server *server)
+{
+    struct px_change *change = px_change_new();
+
+    if (!change) {
+        tn_log(TN_LOG_ERROR, "server", "reload: out of memory");
+        return;
+    }
+    change->what = "reload";
+    change->author = strdup("SIGHUP");
+    change->on_done = on_reloaded;
+    px_rulebook_submit(server->book, change);
+}
+
+static void on_signal(struct tn_signal *signal, int number)
+{
+    struct px_server *server = TN_CONTAINER_OF(signal, struct px_server_signal, signal)->server;
+
+    switch (number) {
+    case SIGHUP:
+        reload(server);
+        break;
+    case SIGUSR1:
+        px_workers_reopen_log(server->workers);
+        break;
+    default:
+        stop(server, number);
+    }
+}
+
+int px_server_open_signals(struct px_server *server)
+{
+    static const int numbers[PX_SERVER_SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+    int error = tn_timer_open(&server->delay, &server->loop, on_delay);
+
+    server->has_timer = !error;
+    for (size_t i = 0; i < PX_SERVER_SIGNALS && !error; i++) {
+        server->signals[i].server = server;
+        error = tn_signal_open(&server->signals[i].signal, &server->loop, numbers[i], on_signal);
+        if (!error)
+            server->signal_count++;
+    }
+    return error;
+}
+
+/* --- the whole ---------------------------------------------------------------------------------
+ */
+
+static int deinit(struct px_server *server)
+{
+    int left = tn_loop_deinit(&server->loop);
+
+    if (server->has_route)
+        px_route_loop_deinit(&server->route);
+    px_registry_free(server->registry);
+    px_config_free(server->config);
+    if (left)
+        fprintf(stderr, "turnout: stopped with handles left open\n");
+    return left;
+}
+
+int px_server_main(const struct px_server_options *options)
+{
+    struct px_server *server = calloc(1, sizeof(*server));
+    bool has_started;
+    int left;
+
+    if (!server) {
+        fprintf(stderr, "turnout: out of memory\n");
+        return 1;
+    }
+    server->is_clean = true;
+    if (tn_loop_init(&server->loop) != 0) {
+        fprintf(stderr, "turnout: cannot make an event loop\n");
+        free(server);
+        return 1;
+    }
+    has_started = px_server_start(server, options) == 0;
+    if (has_started)
+        tn_loop_run(&server->loop);
+    else
+        px_server_close_parts(server);
+    left = deinit(server);
+    if (has_started && !left)
+        tn_log(TN_LOG_INFO, "server", "stopped%s", server->is_clean ? "" : ", not clean");
+    has_started = has_started && server->is_clean && !left;
+    free(server);
+    return has_started ? 0 : 1;
+}

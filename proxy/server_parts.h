@@ -1,0 +1,56 @@
+/*
+ * server_parts: the parts of a running proxy, between starting (server_start.c) and everything
+ * after (server.c).
+ *
+ * Private to proxy/server*.c. Ownership: one struct per process; parts are closed in the reverse
+ * order of starting. Threads: control.
+ */
+#ifndef PX_SERVER_PARTS_H
+#define PX_SERVER_PARTS_H
+
+#include "lib/net/control.h"
+#include "proxy/admin/admin.h"
+#include "proxy/server.h"
+#include "proxy/worker/worker.h"
+
+#include <signal.h>
+
+#define PX_SERVER_SIGNALS 4
+
+struct px_server_signal {
+    struct tn_signal signal;
+    struct px_server *server;
+};
+
+struct px_server {
+    struct tn_loop loop;
+    struct px_config *config; /* as at the start */
+    struct px_registry *registry;
+    struct px_rulebook *book;
+    struct px_workers *workers;
+    struct px_health *health;
+    struct tn_random random;
+    uint64_t proxy_id;
+    struct px_route_loop route; /* for explain */
+    bool has_route;
+    struct px_admin admin;
+    struct tn_api_server *admin_listener;
+    struct tn_api_server *metrics_listener;
+    struct px_server_signal signals[PX_SERVER_SIGNALS];
+    size_t signal_count;
+    struct tn_timer delay; /* between readyz 503 and closing listeners */
+    bool has_timer;
+    bool is_clean;
+    uint32_t parts_open;
+};
+
+/* Everything, in order. Not 0: a message was printed, and what was started is left to
+ * px_server_close_parts(). */
+int px_server_start(struct px_server *server, const struct px_server_options *options);
+
+int px_server_open_signals(struct px_server *server);
+
+/* Accepts a server that started only half. */
+void px_server_close_parts(struct px_server *server);
+
+#endif

@@ -1,0 +1,323 @@
+#include "proxy/server_parts.h"
+
+#include "lib/base/log.h"
+#include "lib/http/parser.h"
+#include "proxy/cpus.h"
+#include "proxy/route/cookie.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static int fail(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int fail(int error, const char *format, ...)
+{
+    va_list args;
+
+    fputs("turnout: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return error;
+}
+
+/* --- the configuration -------------------------------------------------------------------------
+ */
+
+static int load_config(struct px_server *server, const char *path)
+{
+    struct px_messages messages;
+    char *text;
+    int error;
+
+    px_messages_init(&messages);
+    error = px_config_load(path, &messages, &server->config);
+    text = messages.count > 0 ? px_messages_format(&messages) : NULL;
+    if (text)
+        fputs(text, stderr); /* errors, and warnings of a file that is good */
+    else if (error)
+        fail(error, "%s: %s", path, strerror(-error));
+    free(text);
+    px_messages_deinit(&messages);
+    if (!error && server->config->admin_kind == PX_ADMIN_TCP)
+        error = fail(-ENOTSUP, "admin over TCP is not yet supported: use unix:./turnout.sock");
+    return error;
+}
+
+/* --- the rules ---------------------------------------------------------------------------------
+ */
+
+/* Probers first: older snapshots, and the endpoints that only they name, may go afterwards. */
+static void on_snapshot(void *context, const struct px_snapshot *snapshot)
+{
+    struct px_server *server = context;
+
+    if (px_health_update(server->health, snapshot) != 0)
+        tn_log(TN_LOG_ERROR, "server", "out of memory: some endpoints are not probed");
+}
+
+static int open_book(struct px_server *server)
+{
+    static const struct px_registry_ops ops = {.load_keys = px_cookie_keys_load,
+                                               .free_keys = px_cookie_keys_free};
+    const struct px_rulebook_options options = {
+        .control = &server->loop,
+        .clock = &tn_clock_system,
+        .registry = NULL,
+        .config = server->config,
+        .on_snapshot = on_snapshot,
+        .context = server,
+    };
+    struct px_rulebook_options filled = options;
+    char *why = NULL;
+    int error = px_registry_new(&ops, &server->registry);
+
+    if (error)
+        return fail(error, "out of memory");
+    filled.registry = server->registry;
+    error = px_rulebook_open(&filled, &why, &server->book);
+    if (error)
+        fail(error, "%s", why ? why : strerror(-error));
+    free(why);
+    return error;
+}
+
+/* --- the admin interfaces ----------------------------------------------------------------------
+ */
+
+static bool is_loopback(const struct sockaddr_storage *sa)
+{
+    if (sa->ss_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr);
+    return (ntohl(((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr) >> 24) == 127;
+}
+
+static int open_admin(struct px_server *server)
+{
+    const struct tn_api_options options = {
+        .loop = &server->loop,
+        .clock = &tn_clock_system,
+        .routes = px_admin_routes,
+        .route_count = px_admin_route_count,
+        .context = &server->admin,
+        .role = TN_API_OPERATE,
+        .limits = tn_api_limits_default,
+    };
+    const char *path = server->config->admin_path;
+    int error;
+
+    if (server->config->admin_kind != PX_ADMIN_UNIX)
+        return 0;
+    error = tn_api_open_unix(&options, path, 0600, &server->admin_listener);
+    if (error == -EADDRINUSE)
+        return fail(error, "admin unix:%s: a running process answers there already", path);
+    if (error == -EEXIST)
+        return fail(error, "admin unix:%s: there is a file that is no socket: not touched", path);
+    return error ? fail(error, "admin unix:%s: %s", path, strerror(-error)) : 0;
+}
+
+static int open_metrics(struct px_server *server)
+{
+    const struct px_address *address = &server->config->metrics;
+    const struct tn_api_options options = {
+        .loop = &server->loop,
+        .clock = &tn_clock_system,
+        .routes = px_metrics_routes,
+        .route_count = px_metrics_route_count,
+        .context = &server->admin,
+        .role = TN_API_READ,
+        .any_host = address->text && !is_loopback(&address->sa),
+        .limits = tn_api_limits_default,
+    };
+    int error;
+
+    if (!address->text)
+        return 0;
+    error =
+        tn_api_open_tcp(&options, (const struct sockaddr *)&address->sa, &server->metrics_listener);
+    if (error == -EADDRINUSE)
+        return fail(error, "metrics %s: the port is taken", address->text);
+    return error ? fail(error, "metrics %s: %s", address->text, strerror(-error)) : 0;
+}
+
+static int init_admin(struct px_server *server, uint32_t threads)
+{
+    const struct tn_clock *clock = &tn_clock_system;
+    int error = px_route_loop_init(&server->route, server->proxy_id, threads);
+
+    if (error)
+        return fail(error, "out of memory");
+    server->has_route = true;
+    server->admin = (struct px_admin){
+        .book = server->book,
+        .registry = server->registry,
+        .clock = clock,
+        .route = &server->route,
+        .loop_count = threads,
+        .started_ns = clock->monotonic_ns(clock->context),
+        .started_wall_ns = clock->wall_ns(clock->context),
+    };
+    return 0;
+}
+
+/* --- the data loops ----------------------------------------------------------------------------
+ */
+
+static void on_unused(void *context, struct px_snapshot *snapshot)
+{
+    struct px_server *server = context;
+
+    px_rulebook_unused(server->book, snapshot);
+}
+
+static void publish(void *workers, struct px_snapshot *snapshot, void (*on_switched)(void *context),
+                    void *context)
+{
+    px_workers_publish(workers, snapshot, on_switched, context);
+}
+
+static void collect(void *workers, void (*on_stats)(void *context, struct px_stats *stats),
+                    void *context)
+{
+    px_workers_collect(workers, on_stats, context);
+}
+
+static int open_workers(struct px_server *server, uint32_t threads)
+{
+    const struct px_workers_options options = {
+        .control = &server->loop,
+        .config = server->config,
+        .thread_count = threads,
+        .proxy_id = server->proxy_id,
+        .snapshot = px_rulebook_snapshot(server->book),
+        .on_unused = on_unused,
+        .context = server,
+    };
+    char *why = NULL;
+    int error = px_workers_new(&options, &why, &server->workers);
+
+    if (error)
+        fail(error, "%s", why ? why : strerror(-error));
+    free(why);
+    if (error)
+        return error;
+    server->admin.publisher = (struct px_publisher){publish, collect, server->workers};
+    px_rulebook_attach(server->book, &server->admin.publisher);
+    return 0;
+}
+
+/* --- ready -------------------------------------------------------------------------------------
+ */
+
+static void append(char *text, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void append(char *text, size_t size, const char *format, ...)
+{
+    size_t used = strlen(text);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text + used, size - used, format, args);
+    va_end(args);
+}
+
+static void append_address(char *text, size_t size, const struct sockaddr_storage *sa)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)sa;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)sa;
+    char address[INET6_ADDRSTRLEN] = "";
+
+    if (sa->ss_family == AF_INET6) {
+        inet_ntop(AF_INET6, &v6->sin6_addr, address, sizeof(address));
+        append(text, size, "[%s]:%u", address, ntohs(v6->sin6_port));
+    } else {
+        inet_ntop(AF_INET, &v4->sin_addr, address, sizeof(address));
+        append(text, size, "%s:%u", address, ntohs(v4->sin_port));
+    }
+}
+
+/* A version that is to get requests and can't answer any. */
+static void warn_of_dead_versions(const struct px_snapshot *snapshot)
+{
+    for (uint32_t v = 0; v < snapshot->version_count; v++) {
+        const struct px_snapshot_version *version = &snapshot->versions[v];
+        uint32_t up = 0;
+
+        for (uint32_t e = 0; e < version->endpoint_count; e++)
+            up += atomic_load(&version->endpoints[e]->up);
+        if (up == 0)
+            tn_log(TN_LOG_WARNING, "server", "version %s: no endpoint is up (%u of %u answer)",
+                   version->name, up, version->endpoint_count);
+    }
+}
+
+static void on_settled(void *context)
+{
+    struct px_server *server = context;
+    struct sockaddr_storage address;
+    char line[2048] = "turnout: listening on ";
+
+    for (uint32_t i = 0; px_workers_address(server->workers, i, &address) == 0; i++) {
+        append(line, sizeof(line), "%s", i > 0 ? " and " : "");
+        append_address(line, sizeof(line), &address);
+    }
+    if (server->admin_listener)
+        append(line, sizeof(line), ", admin %s", server->config->admin_path);
+    if (server->metrics_listener && tn_api_address(server->metrics_listener, &address) == 0) {
+        append(line, sizeof(line), ", metrics ");
+        append_address(line, sizeof(line), &address);
+    }
+    server->admin.is_ready = true;
+    warn_of_dead_versions(px_rulebook_snapshot(server->book));
+    fprintf(stderr, "%s\n", line);
+}
+
+static int open_health(struct px_server *server)
+{
+    const struct px_health_options options = {.loop = &server->loop,
+                                              .random = &server->random,
+                                              .on_settled = on_settled,
+                                              .context = server};
+    int error = px_health_new(&options, &server->health);
+
+    if (!error)
+        error = px_health_update(server->health, px_rulebook_snapshot(server->book));
+    server->admin.health = server->health;
+    return error ? fail(error, "out of memory") : 0;
+}
+
+int px_server_start(struct px_server *server, const struct px_server_options *options)
+{
+    uint32_t threads;
+    int error;
+
+    tn_net_init();
+    if (tn_http_parser_self_check() != 0)
+        return fail(-ENOTSUP, "the HTTP parser library takes requests that it must refuse");
+    tn_random_init_system(&server->random);
+    server->proxy_id = tn_random_u64(&server->random);
+    error = load_config(server, options->config_path);
+    if (error)
+        return error;
+    threads = server->config->threads > 0 ? server->config->threads : px_cpus_usable();
+    error = open_book(server);
+    if (!error)
+        error = init_admin(server, threads);
+    if (!error)
+        error = open_admin(server);
+    if (!error)
+        error = open_metrics(server);
+    if (!error)
+        error = px_server_open_signals(server);
+    if (!error)
+        error = open_workers(server, threads);
+    if (!error)
+        error = open_health(server);
+    return error;
+}
