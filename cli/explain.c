@@ -25,7 +25,7 @@ static const struct cli_option options[] = {
 
 static const struct cli_syntax syntax = {
     .command = "turnout explain",
-    .usage = "[-X METHOD] [-H FIELD] [--cookie NAME=VALUE] [--client ADDRESS] [PATH]",
+    .usage = "[options] [PATH]",
     .about = "Says which version and endpoint a request would get, and why, step by step. Nothing\n"
              "is sent and no slot is taken, so asking changes nothing. PATH is / unless given.",
     .examples = "  turnout explain\n"

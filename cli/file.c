@@ -11,10 +11,11 @@ static char *read_stream(FILE *in, size_t *ret_len, int *ret_error)
     char *bytes = cli_need(malloc(CLI_FILE_MAX + 1));
     size_t len = fread(bytes, 1, CLI_FILE_MAX + 1, in);
 
-    *ret_error = ferror(in) ? errno : len > CLI_FILE_MAX ? EFBIG : 0;
-    *ret_len = len;
-    if (*ret_error == 0)
+    if (!ferror(in) && len <= CLI_FILE_MAX) {
+        *ret_len = len;
         return bytes;
+    }
+    *ret_error = ferror(in) ? errno : EFBIG;
     free(bytes);
     return NULL;
 }

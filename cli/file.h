@@ -9,7 +9,7 @@
 
 #include "lib/base/str.h"
 
-#define CLI_FILE_MAX (1024 * 1024)
+#define CLI_FILE_MAX ((size_t)1024 * 1024)
 
 char *cli_read_file(const char *path, struct tn_str *ret_text, char **ret_why);
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define SCREEN_BYTES ((size_t)64 * 1024)
+
 struct get_options {
     const char *output;
     bool watch;
@@ -125,7 +127,7 @@ static int watch(struct cli_admin *admin, enum format format)
     struct cli_context *context = admin->context;
 
     /* A screen in one write. */
-    setvbuf(context->out, NULL, _IOFBF, 64 * 1024);
+    (void)setvbuf(context->out, NULL, _IOFBF, SCREEN_BYTES);
     for (;;) {
         struct documents documents = {0};
         char *why = NULL;

@@ -2,6 +2,7 @@
 
 #include "lib/base/str.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
@@ -23,6 +24,7 @@ int tn_client_address_parse(const char *text, struct tn_client_address *ret_addr
 {
     const char *path = text;
 
+    assert(text);
     if (tn_str_has_prefix(tn_str_of(text), TN_STR("unix:")))
         path += strlen("unix:");
     else if (looks_like_tcp(text))

@@ -19,7 +19,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
-#define TN_CLIENT_BODY_MAX (16u * 1024 * 1024)
+#define TN_CLIENT_BODY_MAX ((size_t)16 * 1024 * 1024)
 #define TN_CLIENT_TIMEOUT_MS 10000
 
 struct tn_client {

@@ -12,7 +12,7 @@
 
 #define HEAD_SIZE 8192
 /* More than a whole head may be, so that the parser says "too large" before the buffer is full. */
-#define BUFFER_SIZE (64 * 1024)
+#define BUFFER_SIZE ((size_t)64 * 1024)
 
 int tn_client_arm(const struct tn_client *client, int fd, uint64_t deadline_ns)
 {
