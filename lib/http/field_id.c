@@ -1,6 +1,5 @@
+#include "lib/http/lower.h"
 #include "lib/http/message.h"
-
-#include <stdint.h>
 
 #define PICK(first, id) (letter == (first) ? TN_HTTP_FIELD_##id : TN_HTTP_FIELD_OTHER)
 
@@ -62,31 +61,6 @@ static const char *const names[TN_HTTP_FIELD_ID_COUNT] = {
 #undef NAME
 };
 
-/*
- * Compares with a lower-case text by setting bit 5 of every byte. Exact for letters; for '-' and
- * '2' the control bytes CR and 0x12 would pass too, and those are in no name that the parser or the
- * configuration lets through.
- */
-static bool equals_lower(const char *p, const char *lower, size_t len)
-{
-    const uint64_t bits = 0x2020202020202020u;
-    size_t i = 0;
-
-    for (; i + 8 <= len; i += 8) {
-        uint64_t a, b;
-
-        memcpy(&a, p + i, 8);
-        memcpy(&b, lower + i, 8);
-        if ((a | bits) != b)
-            return false;
-    }
-    for (; i < len; i++) {
-        if ((p[i] | 0x20) != lower[i])
-            return false;
-    }
-    return true;
-}
-
 enum tn_http_field_id tn_http_field_id_of(struct tn_str name)
 {
     enum tn_http_field_id id;
@@ -96,10 +70,10 @@ enum tn_http_field_id tn_http_field_id_of(struct tn_str name)
         return TN_HTTP_FIELD_OTHER;
     letter = (char)(name.ptr[0] | 0x20);
     id = name.len < 10 ? short_candidate(name.len, letter) : long_candidate(name.len, letter);
-    if (id != TN_HTTP_FIELD_OTHER && equals_lower(name.ptr, names[id], name.len))
+    if (id != TN_HTTP_FIELD_OTHER && tn_http_equals_lower(name.ptr, names[id], name.len))
         return id;
     if (letter == 't' && name.len >= 8 && (name.ptr[7] == '-' || name.ptr[7] == '_') &&
-        equals_lower(name.ptr, "turnout", 7))
+        tn_http_equals_lower(name.ptr, "turnout", 7))
         return TN_HTTP_FIELD_TURNOUT;
     return TN_HTTP_FIELD_OTHER;
 }

@@ -141,10 +141,13 @@ static void put_forwarded_for(struct rewrite *w)
 /* RFC 9110 7.6.2: one less for OPTIONS; what is no number is passed on as it came. */
 static void put_max_forwards(struct rewrite *w)
 {
-    const struct tn_http_field *field = tn_http_find(w->head, TN_HTTP_FIELD_MAX_FORWARDS);
+    const struct tn_http_field *field;
     unsigned long long count;
 
-    if (w->head->method != TN_HTTP_OPTIONS || !field || field->hop_by_hop)
+    if (w->head->method != TN_HTTP_OPTIONS)
+        return;
+    field = tn_http_find(w->head, TN_HTTP_FIELD_MAX_FORWARDS);
+    if (!field || field->hop_by_hop)
         return;
     if (tn_str_parse_u64(tn_http_view(w->head, field->value), 1000000, &count)) {
         tn_http_put_line(&w->out, TN_STR("Max-Forwards: "), tn_http_view(w->head, field->value));

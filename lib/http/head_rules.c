@@ -1,5 +1,7 @@
 #include "lib/http/head_rules.h"
 
+#include "lib/http/lower.h"
+
 /* Cuts the first element off a comma-separated list; false when nothing is left. */
 static bool next_token(struct tn_str *rest, struct tn_str *token)
 {
@@ -127,11 +129,11 @@ static enum tn_http_error read_connection(struct tn_http_head *head, struct tn_h
         while (next_token(&rest, &token)) {
             if (++tokens > TN_HTTP_CONNECTION_TOKENS_MAX)
                 return TN_HTTP_E_BAD_FIELD;
-            if (tn_str_equal_nocase(token, TN_STR("close")))
+            if (TN_HTTP_IS(token, "close"))
                 found->close_named = true;
-            else if (tn_str_equal_nocase(token, TN_STR("keep-alive")))
+            else if (TN_HTTP_IS(token, "keep-alive"))
                 found->keep_alive_named = true;
-            else if (tn_str_equal_nocase(token, TN_STR("upgrade")))
+            else if (TN_HTTP_IS(token, "upgrade"))
                 found->upgrade_named = true;
             else
                 nominate(head, token);
@@ -148,7 +150,7 @@ static enum tn_http_error read_framing(struct tn_http_head *head,
     head->content_length = -1;
     if (found->codings > 0) {
         if (found->lengths > 0 || found->codings > 1 || head->version_minor == 0 ||
-            !tn_str_equal_nocase(found->coding, TN_STR("chunked")))
+            !TN_HTTP_IS(found->coding, "chunked"))
             return TN_HTTP_E_BAD_TRANSFER_ENCODING;
         head->chunked = true;
     }
