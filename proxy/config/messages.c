@@ -110,6 +110,9 @@ char *px_messages_format(const struct px_messages *messages)
 }
 
 static void add(struct px_parser *parser, enum px_severity severity, uint32_t line, uint32_t column,
+                const char *format, va_list args) __attribute__((format(printf, 5, 0)));
+
+static void add(struct px_parser *parser, enum px_severity severity, uint32_t line, uint32_t column,
                 const char *format, va_list args)
 {
     char text[700];

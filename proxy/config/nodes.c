@@ -78,47 +78,64 @@ bool px_is_printable(struct tn_str text)
     return true;
 }
 
-static int compare_keys(const void *a, const void *b)
+/* Values of one map by the text of their keys, then in the order of the file. */
+static int compare_by_key(const void *a, const void *b)
 {
-    const struct px_node *x = *(const struct px_node *const *)a;
-    const struct px_node *y = *(const struct px_node *const *)b;
+    const struct px_node *x = (*(const struct px_node *const *)a)->key;
+    const struct px_node *y = (*(const struct px_node *const *)b)->key;
     size_t len = x->text.len < y->text.len ? x->text.len : y->text.len;
     int order = memcmp(x->text.ptr, y->text.ptr, len);
     if (order == 0 && x->text.len != y->text.len) {
         order = x->text.len < y->text.len ? -1 : 1;
     }
-    if (order == 0) {
-        order = x->line != y->line ? (x->line < y->line ? -1 : 1)
-                                   : (x->column < y->column ? -1 : x->column > y->column);
+    if (order == 0 && x->line != y->line) {
+        order = x->line < y->line ? -1 : 1;
     }
-    return order;
+    return order ? order : x->column < y->column ? -1 : x->column > y->column;
 }
 
-/* Sorted, because a hostile file may hold 60,000 keys. The later ones are reported. */
-void px_check_duplicates(struct px_parser *parser, const struct px_node *map)
+static void unlink_duplicates(struct px_node *map)
+{
+    struct px_node **link = &map->first;
+    map->last = NULL;
+    while (*link) {
+        if ((*link)->is_duplicate) {
+            *link = (*link)->next;
+            map->count--;
+        } else {
+            map->last = *link;
+            link = &(*link)->next;
+        }
+    }
+}
+
+/* Sorted, because a hostile file may hold 60,000 keys. */
+void px_refuse_duplicates(struct px_parser *parser, struct px_node *map)
 {
     if (map->count < 2) {
         return;
     }
-    const struct px_node **keys = malloc(map->count * sizeof(*keys));
-    if (!keys) {
+    struct px_node **values = malloc(map->count * sizeof(*values));
+    if (!values) {
         parser->out_of_memory = true;
         return;
     }
     uint32_t count = 0;
-    PX_NODE_FOR_EACH (child, map) {
-        keys[count++] = child->key;
+    for (struct px_node *child = map->first; child; child = child->next) {
+        values[count++] = child;
     }
-    qsort(keys, count, sizeof(*keys), compare_keys);
+    qsort(values, count, sizeof(*values), compare_by_key);
     for (uint32_t i = 1, first = 0; i < count; i++) {
-        if (!tn_str_equal(keys[i]->text, keys[first]->text)) {
+        if (!tn_str_equal(values[i]->key->text, values[first]->key->text)) {
             first = i;
             continue;
         }
         struct px_text text = {0};
-        px_text_add_found(&text, keys[i]->text);
-        px_error(parser, keys[i], "duplicate key %s, already on line %u", text.bytes,
-                 keys[first]->line);
+        px_text_add_found(&text, values[i]->key->text);
+        px_error(parser, values[i]->key, "duplicate key %s, already on line %u", text.bytes,
+                 values[first]->key->line);
+        values[i]->is_duplicate = true;
     }
-    free(keys);
+    free(values);
+    unlink_duplicates(map);
 }

@@ -14,12 +14,11 @@
 #define PX_CONFIG_PARSE_H
 
 #include "lib/http/message.h"
-#include "proxy/config/config.h"
+#include "proxy/config/messages.h"
 
 #include <limits.h>
 
 #define PX_FILE_BYTES_MAX (1024 * 1024)
-#define PX_MESSAGES_MAX 100
 #define PX_DEPTH_MAX 16
 #define PX_NODES_MAX 65536
 #define PX_NAME_MAX 63
@@ -31,6 +30,7 @@ struct px_node {
     enum px_node_kind kind;
     uint32_t line, column;
     bool is_plain;         /* a scalar without quotes */
+    bool is_duplicate;     /* reported, and about to leave its map */
     uint32_t text_column;  /* of the scalar's first byte, or 0 where escapes moved the rest */
     struct tn_str text;    /* scalar; terminated, without control characters */
     struct px_node *key;   /* in a map: its key; in a list: the list's key; else NULL */
@@ -59,7 +59,8 @@ void px_parser_deinit(struct px_parser *parser);
 
 /* Zeroed memory that lives as long as the parser; NULL sets out_of_memory. */
 void *px_parser_arena(struct px_parser *parser, size_t size);
-void px_check_duplicates(struct px_parser *parser, const struct px_node *map);
+/* Reports keys that are there twice, and takes all but the first out: a key is handled once. */
+void px_refuse_duplicates(struct px_parser *parser, struct px_node *map);
 bool px_is_printable(struct tn_str text);
 
 #define PX_NODE_FOR_EACH(child, parent)                                                            \
@@ -67,41 +68,6 @@ bool px_is_printable(struct tn_str text);
 
 /* Value of a key, or NULL. */
 const struct px_node *px_node_find(const struct px_node *map, const char *key);
-
-/* --- messages.c, suggest.c ----------------------------------------------------------------- */
-
-int px_messages_set_file(struct px_messages *messages, const char *file);
-int px_messages_add(struct px_messages *messages, enum px_severity severity, uint32_t line,
-                    uint32_t column, const char *text);
-/* By line and column: what one would read in the file from top to bottom. */
-void px_messages_sort(struct px_messages *messages);
-
-void px_error(struct px_parser *parser, const struct px_node *node, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-void px_error_at(struct px_parser *parser, uint32_t line, uint32_t column, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-void px_warning(struct px_parser *parser, const struct px_node *node, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/*
- * "interval: expected WHAT, found '30' (did you mean '30s'?)"; the last part only with a suggestion
- * that is not NULL. The key's name is that of the node, or of the list that it is in.
- */
-void px_expected(struct px_parser *parser, const struct px_node *node, const char *what,
-                 const char *suggestion);
-
-/* The nearest of the words by edit distance, when near enough to be a slip of the hand, or NULL. */
-const char *px_suggest(struct tn_str found, const char *const *words, size_t count);
-
-/* Text that is built in place and cut, with "...", at its end. */
-struct px_text {
-    size_t len;
-    char bytes[600];
-};
-void px_text_add(struct px_text *text, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-/* What was found, fit for a message: cut when long, quoted. */
-void px_text_add_found(struct px_text *text, struct tn_str found);
 
 /* --- parse_values.c, parse_text.c: a node to a value; false: a message was added ---------------
  */

@@ -197,7 +197,7 @@ static void on_event(struct builder *builder, const yaml_event_t *event)
         on_open(builder, event, PX_NODE_MAP);
         break;
     case YAML_MAPPING_END_EVENT:
-        px_check_duplicates(builder->parser, builder->stack[builder->depth - 1]);
+        px_refuse_duplicates(builder->parser, builder->stack[builder->depth - 1]);
         builder->depth--;
         break;
     case YAML_SEQUENCE_END_EVENT:
