@@ -1,34 +1,14 @@
 #include "proxy/route/cookie.h"
 
+#include "proxy/route/base64url.h"
+
 #include <sodium.h>
-#include <stdio.h>
 
 #define ID_CHARS 22
 #define BINDING_BYTES 8
 #define BINDING_CHARS 11
 #define SIGNATURE_BYTES 16
 #define SIGNATURE_CHARS 22
-#define VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
-
-/* base64url of exactly len bytes; 0 or -1. libsodium refuses spare bits that are not 0. */
-static int decode(struct tn_str text, uint8_t *ret_bytes, size_t len)
-{
-    size_t got;
-
-    if (sodium_base642bin(ret_bytes, len, text.ptr, text.len, NULL, &got, NULL, VARIANT) != 0)
-        return -1;
-    return got == len ? 0 : -1;
-}
-
-static size_t encode(const uint8_t *bytes, size_t len, char *ret_text)
-{
-    char text[32];
-    size_t chars = sodium_base64_ENCODED_LEN(len, VARIANT) - 1;
-
-    sodium_bin2base64(text, sizeof(text), bytes, len, VARIANT);
-    memcpy(ret_text, text, chars);
-    return chars;
-}
 
 /* Name and text cannot be shifted against each other: a name holds no '='. */
 static void sign(struct tn_str text, struct tn_str name, const uint8_t key[PX_COOKIE_KEY_BYTES],
@@ -57,44 +37,51 @@ static enum px_cookie_state verify(struct tn_str text, struct tn_str name,
     return PX_COOKIE_BAD_SIGNATURE;
 }
 
+/* ".BINDING.SIGNATURE", the binding may be empty. False: malformed. */
+static bool parse_tail(struct tn_str tail, struct px_cookie *cookie,
+                       uint8_t ret_signature[SIGNATURE_BYTES])
+{
+    uint8_t binding[BINDING_BYTES];
+    const char *last = tail.ptr + tail.len - SIGNATURE_CHARS - 1;
+
+    cookie->has_binding = tail.len == 1 + BINDING_CHARS + 1 + SIGNATURE_CHARS;
+    if (!cookie->has_binding && tail.len != 1 + 1 + SIGNATURE_CHARS)
+        return false;
+    if (tail.ptr[0] != '.' || *last != '.' ||
+        !px_base64url_decode(last + 1, ret_signature, SIGNATURE_BYTES))
+        return false;
+    if (!cookie->has_binding)
+        return true;
+    if (!px_base64url_decode(tail.ptr + 1, binding, BINDING_BYTES))
+        return false;
+    for (int i = BINDING_BYTES - 1; i >= 0; i--)
+        cookie->binding = cookie->binding << 8 | binding[i];
+    return true;
+}
+
 enum px_cookie_state px_cookie_parse(struct tn_str text, struct tn_str name,
                                      const struct px_cookie_keys *keys,
                                      struct px_cookie *ret_cookie)
 {
     struct px_cookie cookie = {.has_binding = false};
+    struct tn_str tail;
     uint8_t signature[SIGNATURE_BYTES];
-    uint8_t binding[BINDING_BYTES];
     enum px_cookie_state state = PX_COOKIE_VALID;
-    size_t at = 2 + ID_CHARS;
-    bool is_signed = text.len > at;
 
-    if (text.len < at || text.ptr[0] != '1' || text.ptr[1] != '.' ||
-        decode((struct tn_str){text.ptr + 2, ID_CHARS}, cookie.id, PX_ID_BYTES) != 0)
+    if (text.len < 2 + ID_CHARS || text.ptr[0] != '1' || text.ptr[1] != '.' ||
+        !px_base64url_decode(text.ptr + 2, cookie.id, PX_ID_BYTES))
         return PX_COOKIE_MALFORMED;
-    if (is_signed) {
-        cookie.has_binding = text.len == at + 1 + BINDING_CHARS + 1 + SIGNATURE_CHARS;
-        if (!cookie.has_binding && text.len != at + 1 + 1 + SIGNATURE_CHARS)
-            return PX_COOKIE_MALFORMED;
-        if (text.ptr[at] != '.' ||
-            (cookie.has_binding && decode((struct tn_str){text.ptr + at + 1, BINDING_CHARS},
-                                          binding, BINDING_BYTES) != 0))
-            return PX_COOKIE_MALFORMED;
-        at = text.len - SIGNATURE_CHARS;
-        if (text.ptr[at - 1] != '.' || decode((struct tn_str){text.ptr + at, SIGNATURE_CHARS},
-                                              signature, SIGNATURE_BYTES) != 0)
-            return PX_COOKIE_MALFORMED;
-    }
-    if (keys && !is_signed)
-        return PX_COOKIE_BAD_SIGNATURE;
+    tail = (struct tn_str){text.ptr + 2 + ID_CHARS, text.len - 2 - ID_CHARS};
+    if (tail.len > 0 && !parse_tail(tail, &cookie, signature))
+        return PX_COOKIE_MALFORMED;
     if (keys) {
-        state = verify((struct tn_str){text.ptr, at - 1}, name, signature, keys);
+        text.len -= tail.len > 0 ? 1 + SIGNATURE_CHARS : 0;
+        state = tail.len > 0 ? verify(text, name, signature, keys) : PX_COOKIE_BAD_SIGNATURE;
         if (state == PX_COOKIE_BAD_SIGNATURE)
             return state;
     } else {
-        cookie.has_binding = false;
+        cookie.has_binding = false; /* nobody vouches for it */
     }
-    for (int i = BINDING_BYTES - 1; cookie.has_binding && i >= 0; i--)
-        cookie.binding = cookie.binding << 8 | binding[i];
     *ret_cookie = cookie;
     return state;
 }
@@ -108,32 +95,65 @@ size_t px_cookie_format(const struct px_cookie *cookie, struct tn_str name,
 
     buffer[0] = '1';
     buffer[1] = '.';
-    len += encode(cookie->id, PX_ID_BYTES, buffer + len);
+    len += px_base64url_encode(cookie->id, PX_ID_BYTES, buffer + len);
     if (!keys)
         return len;
     buffer[len++] = '.';
     if (cookie->has_binding) {
         for (int i = 0; i < BINDING_BYTES; i++)
             binding[i] = (uint8_t)(cookie->binding >> (8 * i));
-        len += encode(binding, BINDING_BYTES, buffer + len);
+        len += px_base64url_encode(binding, BINDING_BYTES, buffer + len);
     }
     sign((struct tn_str){buffer, len}, name, keys->keys[0], signature);
     buffer[len++] = '.';
-    return len + encode(signature, SIGNATURE_BYTES, buffer + len);
+    return len + px_base64url_encode(signature, SIGNATURE_BYTES, buffer + len);
+}
+
+/* Appends while there is room; an overflow is remembered by at > size. */
+struct builder {
+    char *buffer;
+    size_t size;
+    size_t at;
+};
+
+static void append(struct builder *builder, struct tn_str text)
+{
+    if (builder->at <= builder->size && text.len <= builder->size - builder->at) {
+        memcpy(builder->buffer + builder->at, text.ptr, text.len);
+        builder->at += text.len;
+    } else {
+        builder->at = SIZE_MAX;
+    }
+}
+
+static void append_number(struct builder *builder, uint64_t number)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    append(builder, (struct tn_str){digits + at, sizeof(digits) - at});
 }
 
 size_t px_cookie_set(const struct px_cookie *cookie, const struct px_sticky *sticky,
                      const struct px_cookie_keys *keys, bool https, char *buffer, size_t size)
 {
+    struct builder builder = {buffer, size, 0};
     char text[PX_COOKIE_TEXT_MAX];
-    char max_age[40] = "";
-    size_t text_len = px_cookie_format(cookie, tn_str_of(sticky->name), keys, text);
-    int len;
+    struct tn_str name = tn_str_of(sticky->name);
 
-    if (sticky->max_age_ms > 0) /* rounded up: less than a second must not mean "delete" */
-        snprintf(max_age, sizeof(max_age), "; Max-Age=%llu",
-                 (unsigned long long)((sticky->max_age_ms - 1) / 1000 + 1));
-    len = snprintf(buffer, size, "%s=%.*s; HttpOnly; SameSite=Lax; Path=/%s%s", sticky->name,
-                   (int)text_len, text, max_age, https ? "; Secure" : "");
-    return len > 0 && (size_t)len < size ? (size_t)len : 0;
+    append(&builder, name);
+    append(&builder, TN_STR("="));
+    append(&builder, (struct tn_str){text, px_cookie_format(cookie, name, keys, text)});
+    append(&builder, TN_STR("; HttpOnly; SameSite=Lax; Path=/"));
+    if (sticky->max_age_ms > 0) { /* rounded up: less than a second must not mean "delete" */
+        append(&builder, TN_STR("; Max-Age="));
+        append_number(&builder, (sticky->max_age_ms - 1) / 1000 + 1);
+    }
+    if (https)
+        append(&builder, TN_STR("; Secure"));
+    return builder.at <= size ? builder.at : 0;
 }

@@ -61,7 +61,7 @@ size_t px_cookie_format(const struct px_cookie *cookie, struct tn_str name,
 
 /*
  * The value of Set-Cookie: "NAME=TEXT; HttpOnly; SameSite=Lax; Path=/[; Max-Age=N][; Secure]".
- * Returns its length, or 0 when it doesn't fit.
+ * Not terminated; returns its length, or 0 when it doesn't fit.
  */
 size_t px_cookie_set(const struct px_cookie *cookie, const struct px_sticky *sticky,
                      const struct px_cookie_keys *keys, bool https, char *buffer, size_t size);

@@ -246,7 +246,8 @@ bool px_match_rule(const struct px_rule *rule, struct px_route_loop *loop,
                    const struct px_route_request *request, const struct px_explain *explain)
 {
     if (rule->match_count == 0) {
-        px_route_say(explain, "rule %s: matches every request", rule->name);
+        if (explain)
+            px_route_say(explain, "rule %s: matches every request", rule->name);
         return true;
     }
     for (uint32_t i = 0; i < rule->match_count; i++) {

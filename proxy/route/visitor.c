@@ -109,7 +109,7 @@ static void set_cookie(const struct px_route_context *context,
     bool is_bindable = answer->wanted != STRATEGY_NONE &&
                        (answer->wanted == visitor->bound || rule->weights[answer->wanted] > 0);
 
-    if (sticky->by != PX_STICKY_COOKIE || !visitor->has_key || answer->index == STRATEGY_NONE)
+    if (!visitor->has_key || answer->index == STRATEGY_NONE)
         return;
     if (!sticky->affinity_session) {
         visitor->cookie.has_binding = false;
@@ -132,6 +132,8 @@ void px_visitor_answer(const struct px_route_context *context,
                        struct strategy_version_answer *answer, struct px_visitor *visitor,
                        struct px_decision *decision)
 {
+    if (context->rule->rule->sticky.by != PX_STICKY_COOKIE)
+        return;
     if (visitor->is_newcomer)
         welcome(context, question, answer, visitor);
     set_cookie(context, answer, visitor, decision);

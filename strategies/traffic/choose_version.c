@@ -14,6 +14,8 @@ struct pick {
     uint32_t weights[STRATEGY_VERSIONS_MAX];
     uint32_t count;
     uint32_t total;
+    uint32_t positive; /* how many have weight, and the last of them */
+    uint32_t last;
 };
 
 /* What each candidate may get: of a draining one only those who are decided by their key. */
@@ -23,6 +25,7 @@ static void weigh(const struct strategy_version_question *question, bool has_key
     assert(question->count > 0 && question->count <= STRATEGY_VERSIONS_MAX);
     ret_pick->count = question->count;
     ret_pick->total = 0;
+    ret_pick->positive = 0;
     for (uint32_t i = 0; i < question->count; i++) {
         const struct strategy_candidate *candidate = &question->candidates[i];
         bool is_open =
@@ -31,6 +34,10 @@ static void weigh(const struct strategy_version_question *question, bool has_key
         ret_pick->ids[i] = candidate->id;
         ret_pick->weights[i] = is_open && (candidate->up || !only_up) ? candidate->weight : 0;
         ret_pick->total += ret_pick->weights[i];
+        if (ret_pick->weights[i] > 0) {
+            ret_pick->positive++;
+            ret_pick->last = i;
+        }
     }
 }
 
@@ -87,6 +94,8 @@ static uint32_t choose_wanted(const struct strategy_version_question *question, 
         *ret_reason = STRATEGY_REASON_ONLY;
     else
         *ret_reason = is_dealt ? STRATEGY_REASON_SLOT : STRATEGY_REASON_KEY;
+    if (pick.positive == 1) /* all slots and keys are its own */
+        return pick.last;
     if (is_dealt)
         return strategy_slot_rank(question->seed, pick.weights, pick.count, question->n, ret_rank);
     return strategy_rendezvous(question->key, pick.ids, pick.weights, pick.count);

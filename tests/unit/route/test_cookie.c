@@ -221,11 +221,14 @@ static void test_cookie_signature_is_of_one_name(void **state)
     px_cookie_keys_free(keys);
 }
 
+/* Terminates, for comparing. */
 static size_t set(const struct px_sticky *sticky, bool https, char *buffer, size_t size)
 {
     struct px_cookie cookie = make_cookie(1);
+    size_t len = px_cookie_set(&cookie, sticky, NULL, https, buffer, size - 1);
 
-    return px_cookie_set(&cookie, sticky, NULL, https, buffer, size);
+    buffer[len] = '\0';
+    return len;
 }
 
 static void test_cookie_set_has_its_attributes(void **state)
@@ -264,6 +267,11 @@ static void test_cookie_set_that_does_not_fit_is_none(void **state)
     cookie_name[128] = '\0';
     sticky.max_age_ms = UINT64_MAX;
     assert_true(set(&sticky, true, buffer, sizeof(buffer)) > 0);
+    /* exactly as much room as it needs, and one byte less */
+    sticky.max_age_ms = 0;
+    cookie_name[1] = '\0';
+    assert_int_equal(set(&sticky, false, buffer, 59), 58);
+    assert_int_equal(set(&sticky, false, buffer, 58), 0);
 }
 
 /* Replicas of other builds must read it: computed with Python's hashlib.blake2b. */
