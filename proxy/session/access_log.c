@@ -158,19 +158,28 @@ int px_access_log_init(struct px_access_log *log, const char *where, enum px_log
     return 0;
 }
 
+static void write_if_due(struct px_access_log *log, uint64_t now_ns)
+{
+    if (log->failed_ns == 0 || now_ns - log->failed_ns >= RETRY_NS)
+        write_out(log, now_ns);
+}
+
 void px_access_log_add(struct px_access_log *log, const struct px_access_line *line)
 {
+    size_t max;
+
     if (!px_access_log_is_on(log) || (line->is_mirror && log->format == PX_LOG_COMBINED))
         return;
-    if (PX_ACCESS_BUFFER_BYTES - log->used < px_access_format_max(line)) {
+    max = px_access_format_max(line);
+    if (PX_ACCESS_BUFFER_BYTES - log->used < max)
+        write_if_due(log, line->wall_ns);
+    if (PX_ACCESS_BUFFER_BYTES - log->used < max) {
         log->stats->log_dropped++;
         return;
     }
     log->used += px_access_format(line, log->format, &log->date, log->buffer + log->used);
-    assert(log->used <= PX_ACCESS_BUFFER_BYTES);
-    if (log->used > PX_ACCESS_WRITE_BYTES &&
-        (log->failed_ns == 0 || line->wall_ns - log->failed_ns >= RETRY_NS))
-        write_out(log, line->wall_ns);
+    if (log->used > PX_ACCESS_WRITE_BYTES)
+        write_if_due(log, line->wall_ns);
 }
 
 void px_access_log_flush(struct px_access_log *log)
