@@ -349,6 +349,8 @@ void px_data_loop_undo(struct px_data_loop *loop)
 
 void px_data_loop_deinit(struct px_data_loop *loop)
 {
+    if (!loop->workers)
+        return; /* an earlier loop failed: this one was never begun */
     px_access_log_deinit(&loop->log);
     px_session_deinit(&loop->session);
     px_route_loop_deinit(&loop->session.route);

@@ -334,7 +334,7 @@ static void test_worker_says_which_address_is_taken(void **state)
 {
     struct stage *stage = new_stage();
     struct px_workers_options options = {
-        .control = &stage->loop, .thread_count = 1, .on_unused = on_unused, .context = stage};
+        .control = &stage->loop, .thread_count = LOOPS, .on_unused = on_unused, .context = stage};
     struct sockaddr_storage taken;
     struct px_messages messages;
     struct px_workers *second;
