@@ -10,47 +10,19 @@
 /* --- stopping: in the reverse order of starting ------------------------------------------------
  */
 
-static void on_workers_stopped(void *context, bool is_clean);
-
-static void check_closed(struct px_server *server)
-{
-    (void)server; /* the loop ends by itself when the last handle is gone */
-}
-
-static void on_part_closed(void *context)
-{
-    struct px_server *server = context;
-
-    server->parts_open--;
-    check_closed(server);
-}
-
-static void on_timer_closed(struct tn_timer *timer)
-{
-    (void)timer;
-}
-
-static void on_signal_closed(struct tn_signal *signal)
-{
-    (void)signal;
-}
-
+/* Nothing waits for these: the loop ends by itself when the last handle is gone. */
 void px_server_close_parts(struct px_server *server)
 {
     for (size_t i = 0; i < server->signal_count; i++)
-        tn_signal_close(&server->signals[i].signal, on_signal_closed);
+        tn_signal_close(&server->signals[i].signal, NULL);
     server->signal_count = 0;
     if (server->has_timer)
-        tn_timer_close(&server->delay, on_timer_closed);
+        tn_timer_close(&server->delay, NULL);
     server->has_timer = false;
-    if (server->admin_listener) {
-        server->parts_open++;
-        tn_api_close(server->admin_listener, on_part_closed, server);
-    }
-    if (server->metrics_listener) {
-        server->parts_open++;
-        tn_api_close(server->metrics_listener, on_part_closed, server);
-    }
+    if (server->admin_listener)
+        tn_api_close(server->admin_listener, NULL, NULL);
+    if (server->metrics_listener)
+        tn_api_close(server->metrics_listener, NULL, NULL);
     server->admin_listener = server->metrics_listener = NULL;
     server->admin.health = NULL;
     if (server->health)
@@ -114,6 +86,20 @@ static void stop(struct px_server *server, int number)
 /* --- signals -----------------------------------------------------------------------------------
  */
 
+/* As `turnout check` would say it. */
+static void log_reload_error(const struct px_change *change, const json_t *error)
+{
+    const struct px_server *server = change->context;
+    const char *text = json_string_value(json_object_get(error, "text"));
+
+    if (json_object_get(error, "line"))
+        tn_log(TN_LOG_ERROR, "server", "%s:%lld:%lld: error: %s", server->config->file,
+               json_integer_value(json_object_get(error, "line")),
+               json_integer_value(json_object_get(error, "column")), text);
+    else
+        tn_log(TN_LOG_ERROR, "server", "%s: error: %s", server->config->file, text);
+}
+
 static void on_reloaded(struct px_change *change)
 {
     size_t i;
@@ -129,10 +115,7 @@ static void on_reloaded(struct px_change *change)
     }
     json_array_foreach(change->errors, i, item)
     {
-        tn_log(TN_LOG_ERROR, "server", "reload: line %lld, column %lld: %s",
-               json_integer_value(json_object_get(item, "line")),
-               json_integer_value(json_object_get(item, "column")),
-               json_string_value(json_object_get(item, "text")));
+        log_reload_error(change, item);
     }
     if (change->status != 200)
         tn_log(TN_LOG_ERROR, "server", "reload: nothing was changed");
@@ -150,6 +133,7 @@ static void reload(struct px_server *server)
     change->what = "reload";
     change->author = strdup("SIGHUP");
     change->on_done = on_reloaded;
+    change->context = server;
     px_rulebook_submit(server->book, change);
 }
 

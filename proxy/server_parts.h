@@ -41,7 +41,6 @@ struct px_server {
     struct tn_timer delay; /* between readyz 503 and closing listeners */
     bool has_timer;
     bool is_clean;
-    uint32_t parts_open;
 };
 
 /* Everything, in order. Not 0: a message was printed, and what was started is left to

@@ -107,14 +107,14 @@ static void note_warnings(struct px_change *change, const struct px_messages *me
 }
 
 static int parse_text(struct px_change *change, struct tn_str text, bool has_places,
-                      const struct px_config *config, const char *origin,
-                      struct px_rule ***ret_rules, uint32_t *ret_count)
+                      const struct px_config *config, const char *origin)
 {
+    struct px_change_work *work = change->work;
     struct px_messages messages;
     int error;
 
     px_messages_init(&messages);
-    error = px_config_parse_rules(text, origin, config, &messages, ret_rules, ret_count);
+    error = px_config_parse_rules(text, origin, config, &messages, &work->rules, &work->rule_count);
     if (error == -EINVAL)
         error = refuse_messages(change, &messages, has_places);
     else if (error)
@@ -126,7 +126,7 @@ static int parse_text(struct px_change *change, struct tn_str text, bool has_pla
 }
 
 int px_change_parse(struct px_change *change, const json_t *rules, const struct px_config *config,
-                    const char *origin, struct px_rule ***ret_rules, uint32_t *ret_count)
+                    const char *origin)
 {
     /* spaces behind ':' and ',': what YAML and JSON both read */
     char *text = json_dumps(rules, 0);
@@ -134,7 +134,7 @@ int px_change_parse(struct px_change *change, const json_t *rules, const struct 
 
     if (!text)
         return no_memory(change);
-    error = parse_text(change, tn_str_of(text), false, config, origin, ret_rules, ret_count);
+    error = parse_text(change, tn_str_of(text), false, config, origin);
     free(text);
     return error;
 }
@@ -154,8 +154,7 @@ static int compute_edit(struct px_rulebook *book, struct px_change *change)
     else if (error)
         px_change_refuse(change, 422, "%s", edit.detail);
     else
-        error = px_change_parse(change, edit.rules, work->config, "request", &work->rules,
-                                &work->rule_count);
+        error = px_change_parse(change, edit.rules, work->config, "request");
     snprintf(work->rule, sizeof(work->rule), "%s", edit.rule);
     json_decref(edit.rules);
     json_decref(edit.file_rules);
@@ -265,8 +264,7 @@ static int compute_reload(struct px_rulebook *book, struct px_change *change)
     if (!error)
         error = check_versions(change, merged);
     if (!error)
-        error = px_change_parse(change, merged, work->config, work->config->file, &work->rules,
-                                &work->rule_count);
+        error = px_change_parse(change, merged, work->config, work->config->file);
     json_decref(merge.file);
     json_decref(merged);
     if (!error && px_reload_changes_config(book->config, work->config))
@@ -324,7 +322,7 @@ int px_change_compute(struct px_rulebook *book, struct px_change *change)
         return no_memory(change);
     if (change->yaml)
         error = parse_text(change, (struct tn_str){change->yaml, change->yaml_len}, true,
-                           work->config, "request", &work->rules, &work->rule_count);
+                           work->config, "request");
     else
         error = change->edit ? compute_edit(book, change) : compute_reload(book, change);
     return error ? error : compare(book, change);

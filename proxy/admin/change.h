@@ -63,9 +63,10 @@ int px_change_refuse(struct px_change *change, unsigned status, const char *form
 /* From the request to parsed rules and what differs. 0, or the change is refused. */
 int px_change_compute(struct px_rulebook *book, struct px_change *change);
 
-/* Parses rules (JSON) against a config; errors go to the change. origin: what messages call it. */
+/* Parses rules (JSON) against a config into the work; errors go to the change. origin: what
+ * messages call it. */
 int px_change_parse(struct px_change *change, const json_t *rules, const struct px_config *config,
-                    const char *origin, struct px_rule ***ret_rules, uint32_t *ret_count);
+                    const char *origin);
 
 /* The answer to a change that was applied, or would be. */
 json_t *px_change_answer(const struct px_rulebook *book, const struct px_change *change);

@@ -100,7 +100,7 @@ static int take(struct question *question, const char *name, const char *value)
     if (strcmp(name, "method") == 0) {
         if (strlen(value) >= sizeof(question->method))
             return refuse(question, "unknown method");
-        strcpy(question->method, value);
+        memcpy(question->method, value, strlen(value) + 1);
         return 0;
     }
     if (strcmp(name, "path") == 0) {

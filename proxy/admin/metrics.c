@@ -29,11 +29,25 @@ static const char *version_name(const struct scrape *scrape, uint32_t stat)
 typedef void(cell_fn)(struct scrape *scrape, const char *rule, const char *version,
                       const struct px_stats_cell *cell);
 
+/* Of the cells that stand for "no rule" and "no version", only those that counted something. */
+static bool is_told(const struct px_stats_cell *cell, uint32_t rule, uint32_t version)
+{
+    uint64_t sum = 0;
+
+    if (!cell || (rule != PX_STATS_NO_RULE && version != PX_STATS_NOBODY))
+        return cell != NULL;
+    for (uint32_t i = 0; i < PX_STATS_CODES; i++)
+        sum += cell->codes[i];
+    for (uint32_t i = 0; i < STRATEGY_REASON_COUNT; i++)
+        sum += cell->decisions[i];
+    return sum > 0;
+}
+
 static void each_cell(struct scrape *scrape, cell_fn *one)
 {
     for (uint32_t r = 0; r <= PX_RULES_MAX; r++) {
         for (uint32_t v = 0; v <= PX_VERSIONS_MAX; v++) {
-            if (scrape->stats->cells[r][v])
+            if (is_told(scrape->stats->cells[r][v], r, v))
                 one(scrape, rule_name(scrape, r), version_name(scrape, v),
                     scrape->stats->cells[r][v]);
         }
@@ -161,7 +175,7 @@ static void put_in_flight(struct scrape *scrape)
 {
     px_prom_family(&scrape->prom, "turnout_requests_in_flight", "gauge",
                    "Requests that were decided and are not yet answered.");
-    for (uint32_t v = 0; v <= PX_VERSIONS_MAX; v++) {
+    for (uint32_t v = 0; v < PX_VERSIONS_MAX; v++) {
         int64_t sum = 0;
         bool is_used = false;
 

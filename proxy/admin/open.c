@@ -45,8 +45,8 @@ static int join(struct opening *opening)
     merge.file = px_rules_to_json(book->config->rules, book->config->rule_count);
     error = merge.file ? px_merge_rules(&merge, &merged) : -ENOMEM;
     json_decref(merge.file);
-    if (!error && px_change_parse(opening->change, merged, book->config, book->config->store_file,
-                                  &work->rules, &work->rule_count) != 0)
+    if (!error &&
+        px_change_parse(opening->change, merged, book->config, book->config->store_file) != 0)
         error = refuse(opening, -EINVAL,
                        "%s: the rules of revision %lld do not fit %s: %s. Mend the file, or move "
                        "the store away to start with the file's rules",
