@@ -4,7 +4,7 @@
  * Not for choosing among rules (route.c).
  * Shapes: any of a rule's matches; all conditions within one. Comparison is of bytes as they were
  * sent, nothing is decoded:
- *   host     without port and final dot, without case
+ *   host     without port and final dot, without case (a regex sees it in lower case)
  *   path     exact: the whole path. prefix: whole path elements, a final slash of the prefix is
  *            ignored (Gateway API): /abc and /abc/ match /abc, /abc/ and /abc/d, never /abcd
  *   method   with case
@@ -12,8 +12,8 @@
  *   regex    finds the pattern anywhere, as in nginx and HAProxy: use ^ and $
  * What is given twice counts as not given; so does a header that comes beside its twin with '_'
  * for '-' (services read both as one) or as that twin only. `not` turns the outcome around.
- * Errors: a regex that runs into its limit, or a value too long for one (4 KiB): the match fails,
- * with `not` as well. Ownership: none. Threads: as route.h.
+ * Errors: a regex that runs into its limit, or a value too long for one (1 KiB; 16 KiB if it starts
+ * with ^): the match fails, with `not` as well. Ownership: none. Threads: as route.h.
  */
 #ifndef PX_ROUTE_MATCH_H
 #define PX_ROUTE_MATCH_H

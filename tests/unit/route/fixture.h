@@ -41,7 +41,7 @@ struct fixture {
     struct px_route_loop loop;
     struct sockaddr_storage client; /* 192.0.2.7 */
     struct tn_http_head head;
-    char text[16384];
+    char text[20000];
     struct px_route_request request;
     struct px_decision decision;
     char told[8192]; /* lines of explain */
