@@ -174,7 +174,7 @@ static void print_head(const struct cli_context *context, const json_t *answer)
 void cli_print_change(const struct cli_context *context, const json_t *answer)
 {
     static const struct cli_column columns[] = {
-        {"RULE", false}, {"TRAFFIC", false}, {"BEFORE", true}, {"AFTER", true}};
+        {"RULE", false}, {"TRAFFIC", false}, {"BEFORE", false}, {"AFTER", false}};
     struct cli_table *table = cli_table_new(columns, sizeof(columns) / sizeof(columns[0]));
     const json_t *notes = json_object_get(answer, "notes");
 

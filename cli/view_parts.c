@@ -153,6 +153,22 @@ static void put_version(const struct share *share, const char *rule, const json_
     free(title);
 }
 
+/* Requests that the rule took and no version answered. */
+static void put_unanswered(const struct share *share)
+{
+    uint64_t unanswered = count_of(share->rule, "unanswered");
+    char buffer[CLI_TEXT_SIZE];
+
+    if (unanswered == 0)
+        return;
+    cli_table_row(share->table);
+    cli_table_cell(share->table, CLI_PLAIN, "%s", "");
+    cli_table_cell(share->table, CLI_BAD, "answered by nobody");
+    for (int i = 0; i < 3; i++)
+        cli_table_cell(share->table, CLI_PLAIN, "%s", "");
+    cli_table_cell(share->table, CLI_BAD, "%s", cli_write_count(unanswered, buffer));
+}
+
 void cli_print_shares(const struct cli_context *context, const struct cli_view *view)
 {
     static const struct cli_column columns[] = {
@@ -173,6 +189,7 @@ void cli_print_shares(const struct cli_context *context, const struct cli_view *
             share.total += count_of(json_array_get(versions, k), "requests");
         for (size_t k = 0; k < json_array_size(versions); k++)
             put_version(&share, k == 0 ? name : "", json_array_get(versions, k));
+        put_unanswered(&share);
     }
     cli_table_print(table, context->out, context->colour);
     cli_table_free(table);

@@ -35,7 +35,9 @@ static void put_problem(FILE *out, unsigned status, const json_t *problem, const
     const char *detail = json_string_value(json_object_get(problem, "detail"));
     const char *title = json_string_value(json_object_get(problem, "title"));
     const json_t *errors = json_object_get(problem, "errors");
+    const char *named = json_string_value(json_object_get(problem, "file"));
 
+    file = file ? file : named;
     if (!detail || !detail[0])
         detail = title && title[0] ? title : NULL;
     const char *first = json_string_value(json_object_get(json_array_get(errors, 0), "text"));

@@ -323,8 +323,8 @@ def test_changes_send_what_was_written(fake, verb, arguments, resource, body):
     assert fake.last.json == body and "if-match" not in fake.last.fields
     assert done.stdout == ("revision 8\n\n"
                            "RULE  TRAFFIC  BEFORE  AFTER\n"
-                           "main  blue        90%    80%\n"
-                           "      green       10%    20%\n")
+                           "main  blue     90%     80%\n"
+                           "      green    10%     20%\n")
     verb(*arguments, "--reason", "why", "--author", "me", "--if-revision", "7", "--dry-run",
          *(["--rule", "main"] if arguments != ["reload"] else []))
     more = {"reason": "why", "author": "me", "dry_run": True}

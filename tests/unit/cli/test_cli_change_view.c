@@ -28,8 +28,8 @@ static void test_change_view_shows_shares_before_and_after(void **state)
            "'after':[{'name':'main','stable':'blue','weights':{'blue':9,'green':1}}]}",
            "revision 8\n\n"
            "RULE  TRAFFIC  BEFORE  AFTER\n"
-           "main  blue       100%    90%\n"
-           "      green         -    10%\n");
+           "main  blue     100%    90%\n"
+           "      green    -       10%\n");
 }
 
 static void test_change_view_shows_new_and_removed_rules(void **state)
@@ -42,12 +42,12 @@ static void test_change_view_shows_new_and_removed_rules(void **state)
            "'after':[{'name':'main/ab-2','match':[{'headers':[{'name':'H','value':'v'}]}],"
            "'weights':{'green':1},'made_by_route':true}]}",
            "revision 9\n\n"
-           "RULE                 TRAFFIC      BEFORE  AFTER\n"
-           "main/ab-2 (new)      green             -   100%\n"
-           "                     for               -    H=v\n"
-           "main (removed)       blue           100%      -\n"
-           "main/ab-1 (removed)  green          100%      -\n"
-           "                     for      cookie k=1      -\n");
+           "RULE                 TRAFFIC  BEFORE      AFTER\n"
+           "main/ab-2 (new)      green    -           100%\n"
+           "                     for      -           H=v\n"
+           "main (removed)       blue     100%        -\n"
+           "main/ab-1 (removed)  green    100%        -\n"
+           "                     for      cookie k=1  -\n");
 }
 
 static void test_change_view_shows_mirrors_and_settings(void **state)
@@ -60,15 +60,15 @@ static void test_change_view_shows_mirrors_and_settings(void **state)
            "'after':[{'name':'main','stable':'green','weights':{'blue':0,'green':1},"
            "'mirror':[{'to':'red'}],'max_body':'1MiB'}]}",
            "revision 3\n\n"
-           "RULE  TRAFFIC                    BEFORE   AFTER\n"
-           "main  blue                         100%       -\n"
-           "      green                           -    100%\n"
-           "      mirrored to green             25%       -\n"
-           "      mirrored to red                 -    100%\n"
-           "      stable                       blue   green\n"
-           "      sticky                  by cookie       -\n"
-           "      timeouts           {\"total\":\"1s\"}       -\n"
-           "      max_body                        -  \"1MiB\"\n");
+           "RULE  TRAFFIC            BEFORE          AFTER\n"
+           "main  blue               100%            -\n"
+           "      green              -               100%\n"
+           "      mirrored to green  25%             -\n"
+           "      mirrored to red    -               100%\n"
+           "      stable             blue            green\n"
+           "      sticky             by cookie       -\n"
+           "      timeouts           {\"total\":\"1s\"}  -\n"
+           "      max_body           -               \"1MiB\"\n");
 }
 
 static void test_change_view_says_when_nothing_changed(void **state)
@@ -85,8 +85,8 @@ static void test_change_view_says_that_a_dry_run_is_one(void **state)
            "'before':[{'name':'m','weights':{'a':1}}],'after':[{'name':'m','weights':{'b':1}}]}",
            "dry run, nothing was changed; it would be\n\n"
            "RULE  TRAFFIC  BEFORE  AFTER\n"
-           "m     a          100%      -\n"
-           "      b             -   100%\n");
+           "m     a        100%    -\n"
+           "      b        -       100%\n");
 }
 
 static void test_change_view_ends_with_notes(void **state)

@@ -107,6 +107,23 @@ static void test_view_sticky_shares_have_no_bound(void **state)
     capture_end(&capture);
 }
 
+static void test_view_counts_what_nobody_answered(void **state)
+{
+    struct capture capture;
+
+    (void)state;
+    view_of(&capture, "{'versions':[]}",
+            "{'rules':[{'name':'m','unanswered':1234,'versions':["
+            "{'name':'a','target_ppm':1000000,'requests':3,'bound':0.0}]}]}",
+            rules_text);
+    assert_non_null(
+        strstr(capture_out(&capture),
+               "m     a                    100%  100.00%      -         3       0    -"));
+    assert_non_null(strstr(capture_out(&capture),
+                           "\n      answered by nobody                            1,234\n"));
+    capture_end(&capture);
+}
+
 /* 80 of 100 where 90 +-1 was asked for; 5 in flight would excuse 85, not 80. */
 static void test_view_marks_a_share_that_is_off(void **state)
 {
@@ -176,6 +193,7 @@ int main(void)
         cmocka_unit_test(test_view_shows_everything_at_a_glance),
         cmocka_unit_test(test_view_without_requests_shows_dashes),
         cmocka_unit_test(test_view_sticky_shares_have_no_bound),
+        cmocka_unit_test(test_view_counts_what_nobody_answered),
         cmocka_unit_test(test_view_marks_a_share_that_is_off),
         cmocka_unit_test(test_view_names_who_is_not_used_and_who_is_not_active),
         cmocka_unit_test(test_view_of_documents_of_another_shape_is_empty),

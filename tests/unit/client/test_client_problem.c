@@ -46,6 +46,16 @@ static void test_problem_lists_errors_with_their_places(void **state)
            "2 mistakes\nline 3, column 5: unknown key\nno rule matches everything");
 }
 
+static void test_problem_may_name_the_file_itself(void **state)
+{
+    const char *body = "{\"detail\":\"bad\",\"file\":\"turnout.yaml\",\"errors\":["
+                       "{\"line\":3,\"column\":5,\"text\":\"bad\"}]}";
+
+    (void)state;
+    expect(422, body, NULL, "turnout.yaml:3:5: bad");
+    expect(422, body, "r.yaml", "r.yaml:3:5: bad");
+}
+
 static void test_problem_says_its_only_error_once(void **state)
 {
     (void)state;
@@ -77,6 +87,7 @@ int main(void)
         cmocka_unit_test(test_problem_shows_the_detail),
         cmocka_unit_test(test_problem_shows_the_title_without_detail),
         cmocka_unit_test(test_problem_lists_errors_with_their_places),
+        cmocka_unit_test(test_problem_may_name_the_file_itself),
         cmocka_unit_test(test_problem_says_its_only_error_once),
         cmocka_unit_test(test_problem_of_another_type_shows_its_first_line),
         cmocka_unit_test(test_problem_cannot_touch_the_screen),
