@@ -38,7 +38,7 @@ void px_limits_default(struct px_limits *limits)
 #define AT(member) offsetof(struct px_limits, member)
 
 static const struct px_key limit_keys[] = {
-    {"request_line", px_key_bytes32, AT(http.request_line_bytes), 256, 32 * KIB},
+    {"request_line", px_key_bytes32, AT(http.request_line_bytes), 256, 31 * KIB},
     {"head", px_key_bytes32, AT(http.head_bytes), 1 * KIB, 60000},
     {"fields", px_key_u32, AT(http.field_count), 8, TN_HTTP_FIELDS_MAX},
     {"trailers", px_key_bytes32, AT(http.trailer_bytes), 0, 60000},

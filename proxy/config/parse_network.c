@@ -89,19 +89,14 @@ void px_parse_admin(struct px_parser *parser, const struct px_node *node, struct
     }
     if (node->kind != PX_NODE_SCALAR || node->text.len == 0 ||
         memchr(node->text.ptr, '/', node->text.len)) {
-        px_expected(parser, node, "unix:PATH, a loopback address such as 127.0.0.1:9091, or off",
-                    NULL);
+        char suggestion[160];
+        bool is_path = node->text.len > 0 && node->text.len <= 150;
+        snprintf(suggestion, sizeof(suggestion), "unix:%s", is_path ? node->text.ptr : "");
+        px_expected(parser, node, "unix:PATH or off", is_path ? suggestion : NULL);
         return;
     }
-    if (!px_parse_address(parser, node, 0, &config->admin_address)) {
-        return;
-    }
-    config->admin_kind = PX_ADMIN_TCP;
-    if (!is_loopback(&config->admin_address.sa)) {
-        px_error(parser, node,
-                 "admin: '%s' is not a loopback address; the admin interface listens only on "
-                 "unix:PATH, 127.0.0.1 or [::1]",
-                 config->admin_address.text);
+    if (px_parse_address(parser, node, 0, &config->admin_address)) {
+        config->admin_kind = PX_ADMIN_TCP;
     }
 }
 
@@ -205,6 +200,31 @@ static void check_free(struct px_parser *parser, const struct used *used, uint32
     }
 }
 
+/* Checked as it will be, and then refused: the server does not listen there yet. */
+static void check_admin(struct px_parser *parser, const struct px_node *top,
+                        const struct px_config *config)
+{
+    const struct px_node *admin = px_node_find(top, "admin");
+    const struct px_node *tokens = px_node_find(top, "token_file");
+    if (config->admin_kind != PX_ADMIN_TCP) {
+        if (tokens) {
+            px_error(parser, tokens->key,
+                     "'token_file' belongs to an admin address on TCP, which is not yet supported");
+        }
+    } else if (!is_loopback(&config->admin_address.sa)) {
+        px_error(parser, admin,
+                 "admin: '%s' is not a loopback address; the admin interface listens only on "
+                 "unix:PATH, 127.0.0.1 or [::1]",
+                 config->admin_address.text);
+    } else if (!px_node_means(top, "token_file")) {
+        px_error(parser, admin,
+                 "admin: a TCP address needs token_file: whoever reaches the port "
+                 "must show a token");
+    } else {
+        px_error(parser, admin, "admin: a TCP address is not yet supported: use unix:PATH");
+    }
+}
+
 void px_check_addresses(struct px_parser *parser, const struct px_node *top,
                         const struct px_config *config)
 {
@@ -224,13 +244,8 @@ void px_check_addresses(struct px_parser *parser, const struct px_node *top,
         check_free(parser, used, count);
     }
     if (config->admin_kind == PX_ADMIN_TCP) {
-        const struct px_node *admin = px_node_find(top, "admin");
-        used[count++] = (struct used){admin, &config->admin_address};
+        used[count++] = (struct used){px_node_find(top, "admin"), &config->admin_address};
         check_free(parser, used, count);
-        if (!px_node_means(top, "token_file")) {
-            px_error(parser, admin,
-                     "admin: a TCP address needs token_file: whoever reaches the "
-                     "port must show a token");
-        }
     }
+    check_admin(parser, top, config);
 }

@@ -49,21 +49,6 @@ static void test_addresses_admin_by_path(void **state)
     px_config_free(config);
 }
 
-static void test_addresses_admin_by_tcp(void **state)
-{
-    (void)state;
-    struct px_config *config =
-        parse_top("listen: ['127.0.0.1:0']\nadmin: '[::1]:9091'\ntoken_file: tokens");
-    assert_int_equal(config->admin_kind, PX_ADMIN_TCP);
-    assert_string_equal(config->admin_address.text, "[::1]:9091");
-    assert_string_equal(config->admin_token_file, "etc/tokens");
-    px_config_free(config);
-    config = parse_top("listen: ['127.0.0.1:0']\nadmin: 127.8.8.8:9091\ntoken_file: /etc/tokens");
-    assert_int_equal(config->admin_kind, PX_ADMIN_TCP);
-    assert_string_equal(config->admin_token_file, "/etc/tokens");
-    px_config_free(config);
-}
-
 static void test_addresses_off(void **state)
 {
     (void)state;
@@ -132,7 +117,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses_are_numeric_with_ports),
         cmocka_unit_test(test_addresses_admin_by_path),
-        cmocka_unit_test(test_addresses_admin_by_tcp),
         cmocka_unit_test(test_addresses_off),
         cmocka_unit_test(test_addresses_trusted_networks),
         cmocka_unit_test(test_addresses_everybody_is_a_network),

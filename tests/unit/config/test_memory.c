@@ -98,7 +98,7 @@ unsigned char *yaml_strdup(const unsigned char *text)
 
 static const char text[] =
     "listen: ['127.0.0.1:8080', {address: '[::1]:8081'}]\n"
-    "admin: 127.0.0.1:9091\ntoken_file: ./tokens\nmetrics: 127.0.0.1:9090\n"
+    "admin: unix:./turnout.sock\nmetrics: 127.0.0.1:9090\n"
     "store: {file: ./a.store}\nlog: {access: ./log, format: combined}\n"
     "trusted_proxies: [10.0.0.0/8]\n"
     "versions:\n"
