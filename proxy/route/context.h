@@ -18,7 +18,8 @@ struct px_route_context {
     const struct px_explain *explain; /* NULL on the request path */
 };
 
-/* Tells one step; nothing without explain. Lines are cut at 511 bytes; control bytes become '?'. */
+/* Tells one step; nothing without explain. Lines are cut at 511 bytes and are valid UTF-8: control
+ * characters and all other bytes become '?'. */
 void px_route_say(const struct px_explain *explain, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -245,6 +245,43 @@ static void test_explain_lines_are_safe_to_print(void **state)
     fixture_free(f);
 }
 
+static void test_explain_lines_are_utf8(void **state)
+{
+    static const char *const values[][2] = {
+        {"gr\xc3\xbcn \xe2\x82\xac \xf0\x9f\x9a\x82", "gr\xc3\xbcn \xe2\x82\xac \xf0\x9f\x9a\x82"},
+        {"latin \xfc.", "latin ?."},
+        {"c1 \xc2\x9b.", "c1 ??."},
+        {"short \xe2\x82", "short ??"},
+        {"overlong \xc0\xaf.", "overlong ??."},
+        {"\xe0\x80\xaf.", "???."},
+        {"surrogate \xed\xa0\x80.", "surrogate ???."},
+        {"far \xf4\x90\x80\x80.", "far ????."},
+        {"\xf0\x80\x80\x80.", "????."},
+        {"none \xff\x80.", "none ??."},
+    };
+    struct fixture *f = fixture_new();
+    struct px_match_value header = fixture_value(PX_MATCH_EXACT, "X-A", "1");
+    struct px_match *match;
+
+    (void)state;
+    fixture_rule(f, "testers", 0, 1, 0);
+    match = fixture_match(f, 0);
+    match->headers = &header;
+    match->header_count = 1;
+    fixture_rule(f, "main", 1, 0, 0);
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        char text[128];
+        char expected[128];
+
+        snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nX-A: %s\r\n", values[i][0]);
+        snprintf(expected, sizeof(expected), ": \"%s\": no\n", values[i][1]);
+        fixture_request(f, text);
+        fixture_explain(f);
+        expect_told(f, expected);
+    }
+    fixture_free(f);
+}
+
 static void test_explain_no_rule(void **state)
 {
     struct fixture *f = fixture_new();
@@ -268,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_explain_tells_a_missing_endpoint),
         cmocka_unit_test(test_explain_tells_mirrors),
         cmocka_unit_test(test_explain_lines_are_safe_to_print),
+        cmocka_unit_test(test_explain_lines_are_utf8),
         cmocka_unit_test(test_explain_no_rule),
     };
 
