@@ -100,6 +100,25 @@ int tn_listener_open_tcp(struct tn_listener *listener, struct tn_loop *loop,
     return error;
 }
 
+int tn_listener_probe(const struct sockaddr *address)
+{
+    socklen_t len =
+        address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    int one = 1;
+    int error = 0;
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -errno;
+    /* As libuv binds: connections of an earlier process that are being forgotten are no hindrance.
+     */
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
+        bind(fd, address, len) != 0)
+        error = -errno;
+    close(fd);
+    return error;
+}
+
 /* 0: the path is free to bind. -EADDRINUSE: somebody answers there. */
 static int clear_dead_socket(const char *path)
 {

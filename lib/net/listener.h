@@ -45,6 +45,12 @@ int tn_listener_open_tcp(struct tn_listener *listener, struct tn_loop *loop,
                          const struct sockaddr *address, bool reuse_port,
                          const struct tn_listener_ops *ops);
 
+/*
+ * Whether anybody listens on the address already: -EADDRINUSE, else 0 or what else forbids it. A
+ * second process of ours would otherwise share the port without a word, because both ask for that.
+ */
+int tn_listener_probe(const struct sockaddr *address);
+
 int tn_listener_open_unix(struct tn_listener *listener, struct tn_loop *loop, const char *path,
                           mode_t mode, const struct tn_listener_ops *ops);
 

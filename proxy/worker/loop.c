@@ -217,13 +217,16 @@ static int open_listener(struct px_data_loop *loop, uint32_t i, char **ret_why)
     const struct px_config *config = loop->workers->options.config;
     const struct px_address *address = &config->listens[i].address;
     struct sockaddr_storage sa = address->sa;
-    int error;
+    int error = 0;
 
     /* Port 0 is chosen by the first loop; the others share what it got. */
     if (loop->number > 0)
         sa = loop->workers->addresses[i];
-    error = tn_listener_open_tcp(&loop->listeners[i], &loop->loop, (const struct sockaddr *)&sa,
-                                 loop->workers->loop_count > 1, &listener_ops);
+    else if (loop->workers->loop_count > 1)
+        error = tn_listener_probe((const struct sockaddr *)&sa);
+    if (!error)
+        error = tn_listener_open_tcp(&loop->listeners[i], &loop->loop, (const struct sockaddr *)&sa,
+                                     loop->workers->loop_count > 1, &listener_ops);
     if (error) {
         if (asprintf(ret_why, "cannot listen on %s: %s", address->text, strerror(-error)) < 0)
             *ret_why = NULL;
