@@ -62,9 +62,19 @@ static size_t utf8_len(const unsigned char *at, size_t left)
     return len;
 }
 
+/* Bytes that stand in a JSON string as they are: ASCII without controls, '"', '\\' and DEL. */
+static const uint8_t plain_bytes[256] = {
+    /* clang-format off */
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0,
+    /* clang-format on */
+};
+
 static bool is_plain(unsigned char byte)
 {
-    return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+    return plain_bytes[byte];
 }
 
 static struct tn_str cut(struct tn_str text, size_t max)
@@ -77,33 +87,69 @@ static struct tn_str cut(struct tn_str text, size_t max)
     return (struct tn_str){text.ptr, max};
 }
 
+#define EIGHT(byte) (0x0101010101010101ULL * (byte))
+
+/* High bit set in each byte that is 0 (and perhaps in the one above such a byte). */
+static uint64_t zero_bytes(uint64_t word)
+{
+    return (word - EIGHT(0x01)) & ~word & EIGHT(0x80);
+}
+
+/* Eight bytes at once: nearly all of them are plain. Returns how many were copied. */
+static size_t put_plain(char *to, const char *from, size_t len)
+{
+    size_t done = 0;
+
+    for (; len - done >= 8; done += 8) {
+        uint64_t word;
+
+        memcpy(&word, from + done, 8);
+        if (((word - EIGHT(0x20)) | word) & EIGHT(0x80)) /* below ' ', or 0x80 and above */
+            break;
+        if (zero_bytes(word ^ EIGHT('"')) | zero_bytes(word ^ EIGHT('\\')) |
+            zero_bytes(word ^ EIGHT(0x7f)))
+            break;
+        memcpy(to + done, &word, 8);
+    }
+    while (done < len && is_plain((unsigned char)from[done])) {
+        to[done] = from[done];
+        done++;
+    }
+    return done;
+}
+
+/* One byte that may not stand as it is, or one character beyond ASCII. Returns bytes used. */
+static size_t put_escaped(char **to, const char *from, size_t len)
+{
+    unsigned char byte = (unsigned char)*from;
+    size_t sequence = byte >= 0x80 ? utf8_len((const unsigned char *)from, len) : 0;
+
+    if (sequence > 0) {
+        *to = put_raw(*to, from, sequence);
+        return sequence;
+    }
+    if (byte == '"' || byte == '\\') {
+        *(*to)++ = '\\';
+        *(*to)++ = (char)byte;
+        return 1;
+    }
+    *to = PUT_LITERAL(*to, "\\u00");
+    *(*to)++ = hex_digits[byte >> 4];
+    *(*to)++ = hex_digits[byte & 15];
+    return 1;
+}
+
 static char *put_json_text(char *to, struct tn_str text)
 {
-    const unsigned char *at = (const unsigned char *)text.ptr;
+    size_t i = 0;
 
-    for (size_t i = 0; i < text.len;) {
-        size_t len;
+    while (i < text.len) {
+        size_t plain = put_plain(to, text.ptr + i, text.len - i);
 
-        if (is_plain(at[i])) {
-            *to++ = (char)at[i++];
-            continue;
-        }
-        len = at[i] >= 0x80 ? utf8_len(at + i, text.len - i) : 0;
-        if (len > 0) {
-            to = put_raw(to, text.ptr + i, len);
-            i += len;
-            continue;
-        }
-        if (at[i] == '"' || at[i] == '\\')
-            *to++ = '\\';
-        else
-            to = PUT_LITERAL(to, "\\u00");
-        if (at[i] == '"' || at[i] == '\\')
-            *to++ = (char)at[i++];
-        else {
-            *to++ = hex_digits[at[i] >> 4];
-            *to++ = hex_digits[at[i++] & 15];
-        }
+        to += plain;
+        i += plain;
+        if (i < text.len)
+            i += put_escaped(&to, text.ptr + i, text.len - i);
     }
     return to;
 }
