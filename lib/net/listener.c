@@ -113,6 +113,8 @@ int tn_listener_probe(const struct sockaddr *address)
     /* As libuv binds: connections of an earlier process that are being forgotten are no hindrance.
      */
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
+        (address->sa_family == AF_INET6 &&
+         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) ||
         bind(fd, address, len) != 0)
         error = -errno;
     close(fd);
