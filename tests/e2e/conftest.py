@@ -74,5 +74,5 @@ def start_proxy(tmp_path):
 
     yield start
     for proxy in proxies:
-        if proxy.is_running() or proxy.child.returncode is not None:
+        if not proxy.was_killed:
             assert proxy.stop(timeout=30) == 0, proxy.output()[-3000:]

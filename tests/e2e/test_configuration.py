@@ -115,11 +115,12 @@ def test_missing_and_unreadable_files(tmp_path):
 
 
 def assert_refused(proxy, *words):
-    """It ends with 1 by itself, and says these words."""
+    """It ends with 1 by itself, and says these words (a tuple: one of them)."""
     proxy.launch()
     assert proxy.wait(15) == 1, proxy.output()
     for word in words:
-        assert str(word) in proxy.output(), proxy.output()
+        choice = word if isinstance(word, tuple) else (word,)
+        assert any(str(w) in proxy.output() for w in choice), proxy.output()
 
 
 def test_port_taken(start_fleet, tmp_path):
@@ -129,7 +130,7 @@ def test_port_taken(start_fleet, tmp_path):
             port = taken.getsockname()[1]
             value = f"127.0.0.1:{port}"
             settings = config(fleet, rule({"blue": 1}), **{key: [value] if key == "listen" else value})
-            assert_refused(Proxy(tmp_path / key, settings), port, "in use")
+            assert_refused(Proxy(tmp_path / key, settings), port, ("taken", "in use"))
 
 
 def test_socket_of_a_living_process_is_left_alone(start_fleet, start_proxy, tmp_path):
@@ -219,7 +220,7 @@ def test_broken_reload_changes_nothing(start_fleet, start_proxy):
     proxy.write("rules: [\n")
     proxy.reload()
     done = proxy.verb("reload", check=False)
-    assert done.returncode == 1 and "turnout.yaml" in done.stdout + done.stderr or "p0.yaml" in done.stdout + done.stderr
+    assert done.returncode == 1 and "line 2, column 1" in done.stderr, done
     assert get(proxy.address, "/count").get("x-version") == "blue"
     proxy.config["rules"] = [rule({"green": 1})]
     proxy.write()

@@ -182,6 +182,16 @@ def test_a_body_far_too_large_is_refused_unread(counter, extra):
         assert connection.is_closed(5)
 
 
+def test_a_body_without_end_is_cut_off(counter):
+    chunk = b"100000\r\n" + bytes(1 << 20) + b"\r\n"
+    with counter.connect() as connection:
+        connection.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        with pytest.raises(ConnectionError):
+            for _ in range(200):
+                connection.send(chunk)
+    assert counter.count() == 0
+
+
 def test_expect_continue_is_answered(counter):
     with counter.connect() as connection:
         connection.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
@@ -797,29 +807,29 @@ def test_fault_answers_still_tell_who_answered(faulty):
 
 
 def test_fault_latency_delays_each_but_holds_up_nobody(faulty):
-    faulty.set_faults(latency_ms=300)
+    faulty.set_faults(latency_ms=1000)
     start = time.monotonic()
     crowd = Crowd(faulty.port, 32)
     crowd.run(32)
     crowd.close()
     assert len(crowd.numbers) == 32
-    assert 0.3 <= time.monotonic() - start < 2.5
+    assert 1.0 <= time.monotonic() - start < 10
     start = time.monotonic()
     assert faulty.request(target="/healthz").status == 200
-    assert time.monotonic() - start < 0.25
+    assert time.monotonic() - start < 0.8
 
 
 @pytest.mark.parametrize("target", ["/", "/bytes/100000", "/bytes/100000?chunked=1"])
 def test_fault_slow_body_comes_in_parts_and_whole(faulty, target):
     normal = faulty.request(target="/count" if target == "/" else target)
-    faulty.set_faults(slow_body_ms=400)
+    faulty.set_faults(slow_body_ms=800)
     start = time.monotonic()
     with faulty.connect() as connection:
         connection.send(f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
         connection._fill()
         first = time.monotonic() - start
         answer = connection.receive()
-    assert first < 0.3 <= time.monotonic() - start
+    assert first < 0.6 <= time.monotonic() - start
     if target == "/":
         assert answer.text == normal.text.replace("0 visits", "1 visit")
     else:

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from support.http1 import get
+from support.http1 import get, get_admin
 from support.places import ROOT, build_folder
 from support.ports import free_port
 from support.process import Process
@@ -90,7 +90,7 @@ def test_second_demo_in_the_same_folder_is_refused(start_demo, tmp_path):
 def test_given_ports_are_taken_or_refused(start_demo, tmp_path):
     port, metrics_port = free_port(), free_port()
     demo = start_demo("--port", port, "--metrics-port", metrics_port)
-    assert demo.address[1] == port and get(("127.0.0.1", metrics_port), "/readyz").status == 200
+    assert demo.address[1] == port and get_admin(f"127.0.0.1:{metrics_port}", "/readyz").status == 200
     refused = call("--dir", tmp_path / "other", "--port", port)
     assert refused.returncode == 1 and f"port {port} is taken" in refused.stderr, refused
     assert programs_of(tmp_path / "other") == []
@@ -120,8 +120,9 @@ def test_wrong_arguments(tmp_path):
     assert refused.returncode == 1 and "70000" in refused.stderr
 
 
-def test_tour_keeps_every_promise(tmp_path):
-    for _ in range(2):  # the second one starts from visits that are there already
+@pytest.mark.long
+def test_tour_keeps_every_promise(tmp_path, is_long):
+    for _ in range(2 if is_long else 1):  # a second one starts from visits that are there already
         done = call("--tour", "--dir", tmp_path / "tour")
         assert done.returncode == 0, done.stdout + done.stderr
         assert "every figure is what was promised" in done.stdout and "WRONG" not in done.stdout

@@ -4,13 +4,7 @@ import urllib.request
 
 from line import config, eventually, rule
 from support import load
-from support.http1 import Connection, get
-
-
-def http_status(address, path, method="GET"):
-    host, port = address.split(":")
-    with Connection((host, int(port))) as connection:
-        return connection.request(method, path).status
+from support.http1 import Connection, get, get_admin
 
 
 def test_access_log_has_one_line_per_request(start_fleet, start_proxy):
@@ -65,9 +59,9 @@ def test_metrics_port_is_read_only_and_data_port_has_no_admin(start_fleet, start
     fleet = start_fleet(blue=1)
     proxy = start_proxy(config(fleet, rule({"blue": 1})))
     for path in ("/metrics", "/healthz", "/readyz", "/status"):
-        assert http_status(proxy.metrics_address, path) == 200, path
-        assert http_status(proxy.metrics_address, path, "POST") == 405, path
-    assert http_status(proxy.metrics_address, "/v1/rules") == 404
+        assert get_admin(proxy.metrics_address, path).status == 200, path
+        assert get_admin(proxy.metrics_address, path, "POST").status == 405, path
+    assert get_admin(proxy.metrics_address, "/v1/rules").status == 404
     assert get(proxy.address, "/v1/rules").get("x-served-by") == "app-blue-0"  # an ordinary path of the service
     with urllib.request.urlopen(f"http://{proxy.metrics_address}/status", timeout=5) as answer:
         assert json.load(answer)["revision"] >= 1

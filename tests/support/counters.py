@@ -1,4 +1,5 @@
 """The demo service: one counter, and a fleet of blue and green ones, each with its own data folder."""
+import signal
 import urllib.request
 from pathlib import Path
 
@@ -91,7 +92,7 @@ class Fleet:
         """All at once, then their exit codes; Failed when one is not 0."""
         running = [c for c in self.counters if c.is_running()]
         for counter in running:
-            counter.child.terminate()
+            counter.signal(signal.SIGTERM)
         codes = {c.name: c.stop() for c in running}
         wrong = {name: code for name, code in codes.items() if code != 0}
         if wrong:

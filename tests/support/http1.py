@@ -188,3 +188,10 @@ def get(address, path="/", **headers):
     with Connection(address) as connection:
         named = {name.replace("_", "-").title(): value for name, value in headers.items()}
         return connection.request("GET", path, named)
+
+
+def get_admin(address, path, method="GET"):
+    """The same of "HOST:PORT" on the metrics port, which answers to its own name only."""
+    host, _, port = address.rpartition(":")
+    with Connection((host, int(port))) as connection:
+        return connection.request(method, path, host=address)

@@ -25,6 +25,8 @@ class Process:
         self.out_path = Path(folder) / f"{name}.out"
         self.err_path = Path(folder) / f"{name}.err"
         self.child = None
+        self.was_told = False  # to end, by us
+        self.was_killed = False
 
     @property
     def pid(self):
@@ -42,6 +44,7 @@ class Process:
         with open(self.out_path, "ab") as out, open(self.err_path, "ab") as err:
             self._err_start = err.tell()
             self._out_start = out.tell()
+            self.was_told = self.was_killed = False
             self.child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
                                           env=self.env, cwd=self.cwd, start_new_session=True)
         return self
@@ -70,6 +73,7 @@ class Process:
             time.sleep(0.005)
 
     def signal(self, number):
+        self.was_told = self.was_told or number in (signal.SIGTERM, signal.SIGINT)
         self.child.send_signal(number)
 
     def wait(self, timeout=10.0):
@@ -81,12 +85,13 @@ class Process:
                          f"{self.output()[-3000:]}") from None
 
     def stop(self, timeout=10.0):
-        """SIGTERM, then its exit code. It is killed and Failed raised when that takes too long, and
+        """SIGTERM unless it was told before, then its exit code. It is killed and Failed raised when that takes too long, and
         Failed raised when a sanitizer had something to say."""
         if self.child is None:
             return 0
         if self.is_running():
-            self.signal(signal.SIGTERM)
+            if not self.was_told:  # a second one could mean: at once
+                self.signal(signal.SIGTERM)
             try:
                 self.wait(timeout)
             except Failed:
@@ -99,5 +104,6 @@ class Process:
 
     def kill(self):
         if self.is_running():
+            self.was_killed = True
             self.child.kill()
             self.child.wait()

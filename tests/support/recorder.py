@@ -159,6 +159,10 @@ class Recorder:
         return f"127.0.0.1:{self.port}"
 
     def close(self):
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)  # close() alone leaves a waiting accept() to take one more
+        except OSError:
+            return  # closed before
         self.listener.close()
         with self.lock:
             for sock in self.sockets:
