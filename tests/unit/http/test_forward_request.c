@@ -123,6 +123,7 @@ static void test_request_forwarding_fields_of_the_trusted_are_extended(void **st
 static void test_request_id_is_kept_when_usable(void **state)
 {
     char bad[512] = GET "X-Request-Id: ";
+    struct tn_http_forward_request none = feed_request;
     struct tn_str made = TN_STR("made");
 
     (void)state;
@@ -143,6 +144,8 @@ static void test_request_id_is_kept_when_usable(void **state)
     strcat(bad, "\r\n\r\n");
     assert_string_equal(written(bad, &feed_request), GET OURS("a") "\r\n");
     assert_true(tn_str_equal(tn_http_request_id(parsed(bad), made), made));
+    none.request_id = (struct tn_str){NULL, 0};
+    assert_null(strstr(written(GET "\r\n", &none), "X-Request-Id"));
     /* named in Connection it does not go on, so it is not the one */
     assert_true(tn_str_equal(tn_http_request_id(parsed(GET "X-Request-ID: abc\r\n"
                                                            "Connection: x-request-id\r\n\r\n"),
@@ -179,6 +182,7 @@ static void test_request_via_is_added_and_ends_loops(void **state)
         GET "Via: HTTP/1.1\t turnout-1(x)\r\n\r\n",
         GET "Via: 1.1 x\r\nVia: 1.1 y , 1.1 turnout-1\r\nX: y\r\n\r\n",
         GET "Via: 1.1 turnout-1\r\nConnection: via\r\n\r\n",
+        GET "Via: 1.1\tturnout-1\t(x)\r\n\r\n",
     };
     static const char *const none[] = {
         GET "Via: 1.1 turnout-10\r\n\r\n",    GET "Via: 1.1 turnout\r\n\r\n",

@@ -54,6 +54,10 @@ static void test_response_reason_is_plain_text(void **state)
     (void)state;
     assert_string_equal(written("HTTP/1.1 404 N\x01o\r\nContent-Length: 0\r\n\r\n", &feed_response),
                         "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n" DATE "\r\n");
+    assert_string_equal(written("HTTP/1.1 404 ~ \x7f\r\nContent-Length: 0\r\n\r\n", &feed_response),
+                        "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n" DATE "\r\n");
+    assert_string_equal(written("HTTP/1.1 404 ~ z\r\nContent-Length: 0\r\n\r\n", &feed_response),
+                        "HTTP/1.1 404 ~ z\r\nContent-Length: 0\r\n" DATE "\r\n");
     assert_string_equal(written("HTTP/1.1 404 N\xffo\r\nContent-Length: 0\r\n\r\n", &feed_response),
                         "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n" DATE "\r\n");
     assert_string_equal(written("HTTP/1.1 299\r\nContent-Length: 0\r\n\r\n", &feed_response),
@@ -71,6 +75,7 @@ static void test_response_framing_for_each_client(void **state)
     } cases[] = {
         {"Content-Length: 3\r\n", 1, true, "Content-Length: 3\r\n" DATE, false, false},
         {"Content-Length: 003\r\n", 1, true, DATE "Content-Length: 3\r\n", false, false},
+        {"Content-Length: 00\r\n", 1, true, DATE "Content-Length: 0\r\n", false, false},
         {"Content-Length: 3\r\n", 1, false, "Content-Length: 3\r\n" DATE "Connection: close\r\n",
          false, true},
         {"Content-Length: 3\r\n", 0, true,

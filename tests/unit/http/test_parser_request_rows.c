@@ -380,6 +380,10 @@ static void test_parser_row_26_other_protocols(void **state)
     REFUSE_REQUEST(METHOD_UNKNOWN, "SOURCE /x HTTP/1.1\r\nHost: a\r\n\r\n");
     REFUSE_REQUEST(METHOD_UNKNOWN, "FOO / HTTP/1.1\r\nHost: a\r\n\r\n");
     REFUSE_REQUEST(METHOD_UNKNOWN, "get / HTTP/1.1\r\nHost: a\r\n\r\n");
+    REFUSE_REQUEST(METHOD_UNKNOWN, "AX / HTTP/1.1\r\nHost: a\r\n\r\n");
+    REFUSE_REQUEST(METHOD_UNKNOWN, "aZ / HTTP/1.1\r\nHost: a\r\n\r\n");
+    REFUSE_REQUEST(METHOD_UNKNOWN, "M-Zz / HTTP/1.1\r\nHost: a\r\n\r\n");
+    REFUSE_REQUEST(BAD_REQUEST_LINE, "DESCRIBE / XTTP/1.1\r\nHost: a\r\n\r\n");
     REFUSE_REQUEST(METHOD_UNKNOWN, "GETX / HTTP/1.1\r\nHost: a\r\n\r\n");
     REFUSE_REQUEST(METHOD_UNKNOWN, "DESCRIBE / HTTP/1.1\r\nHost: a\r\n\r\n");
     REFUSE_REQUEST(BAD_REQUEST_LINE, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03");

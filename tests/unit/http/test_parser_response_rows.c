@@ -204,6 +204,10 @@ static void test_parser_status_and_reason(void **state)
     head = parsed("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n");
     assert_int_equal(head->status, 200);
     assert_int_equal(head->reason.len, 0);
+    head = parsed("HTTP/1.1 599 ~\r\nContent-Length: 0\r\n\r\n");
+    assert_int_equal(head->status, 599);
+    head = parsed("HTTP/1.1 100\r\n\r\n");
+    assert_int_equal(head->status, 100);
     head = parsed("HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n");
     assert_int_equal(head->reason.len, 0);
     head = parsed("HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");

@@ -145,7 +145,8 @@ static void test_parser_row_33_hundred_requests_in_one_segment(void **state)
 {
     static const char *const kinds[] = {
         "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-        "POST /b HTTP/1.1\r\nHost: b\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        "POST /b HTTP/1.1\r\nHost: b\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nA: "
+        "b\r\n\r\n",
         "\r\nPUT /c HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc",
         "GET /d HTTP/1.1\r\nHost: d\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
     };

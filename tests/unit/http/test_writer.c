@@ -71,6 +71,8 @@ static void test_write_answer(void **state)
                           "Content-Length: 5\r\nX: y\r\nConnection: close\r\n\r\n");
     expect_answer((struct tn_http_answer){.status = 204, .keep_alive = true},
                   "HTTP/1.1 204 No Content\r\nConnection: keep-alive\r\n\r\n");
+    expect_answer((struct tn_http_answer){.status = 200, .keep_alive = true},
+                  "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n");
     expect_answer((struct tn_http_answer){.status = 304, .keep_alive = true, .version_minor = 1},
                   "HTTP/1.1 304 Not Modified\r\n\r\n");
     expect_answer((struct tn_http_answer){.status = 100, .body = TN_STR("never")},
