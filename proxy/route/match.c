@@ -25,11 +25,18 @@ struct question {
     struct tn_str given;
 };
 
-static char fold(char c)
+static unsigned char lower(char c)
 {
-    if (c >= 'A' && c <= 'Z')
-        return (char)(c | 0x20);
-    return c == '_' ? '-' : c;
+    unsigned char u = (unsigned char)c;
+
+    return u >= 'A' && u <= 'Z' ? (unsigned char)(u | 0x20) : u;
+}
+
+static unsigned char fold(char c)
+{
+    if (c == '_')
+        return '-';
+    return lower(c);
 }
 
 /* Equal to services that turn names into variables (CGI and its heirs). */
@@ -124,16 +131,16 @@ static size_t subject_max(const pcre2_code *regex)
 
 static enum outcome search(const struct question *question, struct px_route_loop *loop)
 {
-    char lower[HOST_MAX];
+    unsigned char host[HOST_MAX];
     struct tn_str subject = question->given;
     int found;
 
     if (question->field == HOST) {
-        if (subject.len > sizeof(lower))
+        if (subject.len > sizeof(host))
             return OVER_LIMIT;
         for (size_t i = 0; i < subject.len; i++)
-            lower[i] = subject.ptr[i] == '_' ? '_' : fold(subject.ptr[i]);
-        subject.ptr = lower;
+            host[i] = lower(subject.ptr[i]);
+        subject.ptr = (const char *)host;
     }
     if (subject.len > subject_max(question->value->regex))
         return OVER_LIMIT;
