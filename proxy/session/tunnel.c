@@ -79,10 +79,8 @@ void px_tunnel_upstream_read(struct px_exchange *exchange, const char *data, siz
 
 void px_tunnel_client_eof(struct px_exchange *exchange)
 {
-    /* Everything the client sent is with the kernel or in the upstream's tail: end that side after
-     * it. */
-    if (tn_stream_queued(&exchange->upstream->stream) > 0 ||
-        tn_stream_shutdown(&exchange->upstream->stream) != 0)
+    /* The FIN goes behind what the upstream has not taken yet; its own side may still speak. */
+    if (tn_stream_shutdown(&exchange->upstream->stream) != 0)
         end(exchange);
 }
 

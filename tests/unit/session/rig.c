@@ -17,8 +17,13 @@ struct peer {
 
 static void on_peer_read(struct tn_stream *stream, char *data, size_t len);
 
-static void close_stream(struct tn_stream *stream)
+static void on_peer_eof(struct tn_stream *stream)
 {
+    const struct rig_upstream *upstream = TN_CONTAINER_OF(stream, struct peer, stream)->upstream;
+    struct tn_str piece = tn_str_of(upstream->farewell);
+
+    if (upstream->farewell)
+        tn_stream_write(stream, &piece, 1);
     tn_stream_close(stream);
 }
 
@@ -35,7 +40,7 @@ static void on_peer_closed(struct tn_stream *stream)
 
 static const struct tn_stream_ops peer_ops = {
     .on_read = on_peer_read,
-    .on_eof = close_stream,
+    .on_eof = on_peer_eof,
     .on_broken = close_broken,
     .on_closed = on_peer_closed,
 };

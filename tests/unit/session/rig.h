@@ -25,6 +25,7 @@ struct rig_upstream {
     const char *marker; /* answers when this was received; NULL: the end of a head */
     unsigned requests;
     unsigned connections;
+    const char *farewell; /* sent when the other side has ended, before closing; NULL: nothing */
     bool closes_after_answer; /* FIN behind each answer */
     bool closes_idle;         /* accepts, answers once, then closes when the next request comes */
     char received[RIG_BYTES];
