@@ -42,7 +42,6 @@ static bool next_pair(struct tn_str *rest, struct tn_str *name, struct tn_str *v
         part.len = (size_t)(end - rest->ptr);
     rest->ptr += part.len + (end ? 1 : 0);
     rest->len -= part.len + (end ? 1 : 0);
-    part = tn_str_trim(part);
     *name = *value = (struct tn_str){NULL, 0};
     equals = part.len > 0 ? memchr(part.ptr, '=', part.len) : NULL;
     if (equals) {

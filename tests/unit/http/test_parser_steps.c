@@ -36,6 +36,18 @@ static void test_parser_step_head_then_end_without_a_body(void **state)
     assert_int_equal(step.used, 0);
 }
 
+static void test_parser_step_before_start_takes_nothing(void **state)
+{
+    (void)state;
+    memset(&parser, 0xa5, sizeof(parser));
+    tn_http_parser_init(&parser, false, &tn_http_limits_default);
+    assert_false(tn_http_parser_is_fresh(&parser));
+    assert_int_equal(take("GET"), TN_HTTP_OK);
+    assert_int_equal(step.events, TN_HTTP_STEP_MORE);
+    assert_int_equal(step.used, 0);
+    assert_int_equal(tn_http_parser_finish(&parser, &step), TN_HTTP_OK);
+}
+
 static void test_parser_step_uses_nothing_of_half_a_head(void **state)
 {
     (void)state;
@@ -307,6 +319,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parser_step_head_then_end_without_a_body),
+        cmocka_unit_test(test_parser_step_before_start_takes_nothing),
         cmocka_unit_test(test_parser_step_uses_nothing_of_half_a_head),
         cmocka_unit_test(test_parser_step_resumes_where_it_was),
         cmocka_unit_test(test_parser_step_body_and_end_together),
