@@ -41,6 +41,7 @@ int tn_stream_open(struct tn_stream *stream, struct tn_loop *loop, int family,
     stream->is_reading = false;
     stream->is_eof = false;
     stream->is_reset = false;
+    stream->early_error = 0;
     if (family == AF_UNIX)
         error = uv_pipe_init(&loop->uv, &stream->uv.pipe, 0);
     else
@@ -107,6 +108,8 @@ static void on_uv_connect(uv_connect_t *uv, int error)
     free(request);
     if (!stream->is_open || error == UV_ECANCELED)
         return;
+    if (!error)
+        error = stream->early_error;
     if (!error && stream->uv.handle.type == UV_TCP)
         uv_tcp_nodelay(&stream->uv.tcp, 1);
     if (!error)

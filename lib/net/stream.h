@@ -42,8 +42,9 @@ struct tn_stream {
     struct tn_stream_tail *tail; /* NULL: everything is out */
     bool is_open;
     bool is_reading;
-    bool is_eof;   /* the peer sends no more: reading is over */
-    bool is_reset; /* close with RST */
+    bool is_eof;     /* the peer sends no more: reading is over */
+    bool is_reset;   /* close with RST */
+    int early_error; /* of connecting, found by tn_stream_write_early() */
 };
 
 /* Not yet connected. family: AF_INET, AF_INET6 or AF_UNIX. -EMFILE and the like; then nothing has
@@ -71,6 +72,13 @@ void tn_stream_resume(struct tn_stream *stream);
  * 0 or a negative errno (the stream is broken, or no memory for the copy: close it).
  */
 int tn_stream_write(struct tn_stream *stream, const struct tn_str *pieces, unsigned count);
+
+/*
+ * While the connection is being made: what the kernel takes already, for the handshake may be
+ * through although the loop was not told of it yet. Bytes taken, from the first piece on; 0: too
+ * early, or broken (on_connected tells). Nothing may be waiting in a tail.
+ */
+size_t tn_stream_write_early(struct tn_stream *stream, const struct tn_str *pieces, unsigned count);
 
 /* Bytes held in the tail: above its limit the writer pauses its source. 0 means that nothing is
  * left of it; until then on_drained will follow. */

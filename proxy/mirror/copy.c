@@ -17,8 +17,8 @@ static const struct {
     [PX_COPY_BUFFER] = {PX_MIRROR_DROP_BUFFER, PX_MIRROR_FAIL_BUFFER},
     [PX_COPY_MEMORY] = {PX_MIRROR_DROP_MEMORY, PX_MIRROR_FAIL_MEMORY},
     [PX_COPY_NO_ENDPOINT] = {PX_MIRROR_DROP_NO_ENDPOINT, PX_MIRROR_FAIL_COUNT},
-    [PX_COPY_CONNECT] = {PX_MIRROR_DROP_CONNECT, PX_MIRROR_FAIL_COUNT},
-    [PX_COPY_CONNECT_TIMEOUT] = {PX_MIRROR_DROP_CONNECT_TIMEOUT, PX_MIRROR_FAIL_COUNT},
+    [PX_COPY_CONNECT] = {PX_MIRROR_DROP_CONNECT, PX_MIRROR_FAIL_RESET},
+    [PX_COPY_CONNECT_TIMEOUT] = {PX_MIRROR_DROP_CONNECT_TIMEOUT, PX_MIRROR_FAIL_TIMEOUT},
     [PX_COPY_TIMEOUT] = {PX_MIRROR_DROP_TIMEOUT, PX_MIRROR_FAIL_TIMEOUT},
     [PX_COPY_RESET] = {PX_MIRROR_DROP_CONNECT, PX_MIRROR_FAIL_RESET},
     /* bytes that nobody asked for: the connection is useless */
@@ -155,19 +155,59 @@ static enum px_copy_why reserve(struct px_mirror_copy *copy, size_t len)
     return PX_COPY_WHY_COUNT;
 }
 
+static void append(struct px_mirror_copy *copy, const struct tn_str *pieces, unsigned count,
+                   size_t skip)
+{
+    for (unsigned i = 0; i < count; i++) {
+        size_t from = skip < pieces[i].len ? skip : pieces[i].len;
+        size_t len = pieces[i].len - from;
+
+        skip -= from;
+        if (len > 0)
+            memcpy(copy->waiting + copy->waiting_len, pieces[i].ptr + from, len);
+        copy->waiting_len += (uint32_t)len;
+    }
+}
+
+/*
+ * A client that sends faster than we turn would fill the buffer before we hear of the connection,
+ * which is mostly there by then. Returns how much of the pieces went.
+ */
+static size_t send_early(struct px_mirror_copy *copy, const struct tn_str *pieces, unsigned count)
+{
+    struct tn_str all[TN_STREAM_PIECES_MAX];
+    size_t sent;
+    size_t from_waiting;
+
+    if (!copy->is_flushing || !copy->upstream || copy->upstream->is_connected)
+        return 0;
+    all[0] = (struct tn_str){copy->waiting, copy->waiting_len};
+    memcpy(all + 1, pieces, count * sizeof(*pieces));
+    sent = tn_stream_write_early(&copy->upstream->stream, all, count + 1);
+    if (sent == 0)
+        return 0;
+    mark_sent(copy);
+    from_waiting = sent < copy->waiting_len ? sent : copy->waiting_len;
+    copy->waiting_len -= (uint32_t)from_waiting;
+    memmove(copy->waiting, copy->waiting + from_waiting, copy->waiting_len);
+    return sent - from_waiting;
+}
+
 bool px_copy_put(struct px_mirror_copy *copy, const struct tn_str *pieces, unsigned count)
 {
-    enum px_copy_why why = reserve(copy, sum(pieces, count));
+    size_t total = sum(pieces, count);
+    size_t sent = 0;
+    enum px_copy_why why;
 
+    assert(count < TN_STREAM_PIECES_MAX);
+    if (copy->waiting_len + total > copy->mirrors->options.limits->mirror_buffer_bytes)
+        sent = send_early(copy, pieces, count);
+    why = reserve(copy, total - sent);
     if (why != PX_COPY_WHY_COUNT) {
         px_copy_over(copy, why, false);
         return false;
     }
-    for (unsigned i = 0; i < count; i++) {
-        if (pieces[i].len > 0)
-            memcpy(copy->waiting + copy->waiting_len, pieces[i].ptr, pieces[i].len);
-        copy->waiting_len += (uint32_t)pieces[i].len;
-    }
+    append(copy, pieces, count, sent);
     return true;
 }
 

@@ -56,6 +56,8 @@ static struct tn_stream *on_accept(struct tn_listener *listener)
     struct shadow_peer *peer;
 
     (void)listener;
+    if (the_shadow->refuse_all)
+        return NULL;
     /* the random test needs more connections than there are places: closed ones are used again */
     for (unsigned i = 0; i < the_shadow->peer_count; i++) {
         peer = &the_shadow->peers[i];

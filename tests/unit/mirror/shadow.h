@@ -43,8 +43,8 @@ struct shadow {
     unsigned ends;
     struct px_mirror_end end;
     char end_id[160];
-    unsigned owner; /* its address is given as owner */
-    bool is_stopped;
+    unsigned owner;  /* its address is given as owner */
+    bool refuse_all; /* accepted and closed at once */
 };
 
 void shadow_open(struct shadow *shadow);

@@ -574,15 +574,59 @@ static void test_mirror_in_flight_of_other_loops_counts(void **state)
 static void test_mirror_lag_before_the_connection_is_bounded(void **state)
 {
     struct shadow *shadow = *state;
-    struct px_mirror_copy *copy = shadow_begin(shadow, POST("100000000"));
+    struct px_mirror_copy *copy;
     unsigned pieces = 0;
 
-    /* the loop does not run: no connection yet */
+    if (tn_listener_refuse_new(&shadow->listener) != 0)
+        skip();
+    copy = shadow_begin(shadow, POST("100000000"));
     while (shadow_body(copy, much, 8192))
         pieces++;
     assert_int_equal(pieces, 7); /* and a head make less than 64 KiB */
     assert_end(shadow, "dropped", "buffer", 0);
     assert_int_equal(shadow->memory, 0);
+}
+
+/* A client's burst within one turn of the loop: the handshake is through, the loop does not know.
+ */
+static void test_mirror_burst_before_the_loop_knows_of_the_connection(void **state)
+{
+    struct shadow *shadow = *state;
+    struct px_mirror_copy *copy = shadow_begin(shadow, POST("1048576"));
+    struct shadow_peer *peer;
+    const char *body;
+
+    for (unsigned i = 0; i < 16; i++) {
+        memset(much, 'a' + (int)i, 65536);
+        assert_true(shadow_body(copy, much, 65536));
+        shadow_check(shadow);
+        assert_true(shadow->memory < 65536 + 4096);
+    }
+    px_mirror_end(copy);
+    assert_int_equal(shadow_counters(shadow)->sent, 1);
+    shadow_run(shadow, 10);
+    peer = shadow_peer(shadow, 0);
+    body = strstr(peer->bytes, "\r\n\r\n") + 4;
+    assert_int_equal(peer->len - (size_t)(body - peer->bytes), 1048576);
+    for (unsigned i = 0; i < 1048576; i++)
+        assert_int_equal(body[i], 'a' + (int)(i / 65536));
+    shadow_answer(peer, SHADOW_OK);
+    shadow_run(shadow, 10);
+    assert_end(shadow, "answered", "", 200);
+    assert_int_equal(idle_count(shadow), 1);
+}
+
+static void test_mirror_burst_to_a_shadow_that_resets_is_failed(void **state)
+{
+    struct shadow *shadow = *state;
+    struct px_mirror_copy *copy = shadow_begin(shadow, POST_CHUNKED);
+
+    assert_true(shadow_body(copy, much, 65535));
+    assert_int_equal(shadow_counters(shadow)->sent, 1);
+    shadow->refuse_all = true;
+    shadow_run(shadow, 10);
+    assert_end(shadow, "failed", "reset", 0);
+    assert_false(shadow_body(copy, much, 1));
 }
 
 static void test_mirror_memory_of_the_process_is_bounded(void **state)
@@ -753,6 +797,8 @@ int main(void)
         TEST(test_mirror_in_flight_is_capped),
         TEST(test_mirror_in_flight_of_other_loops_counts),
         TEST(test_mirror_lag_before_the_connection_is_bounded),
+        TEST(test_mirror_burst_before_the_loop_knows_of_the_connection),
+        TEST(test_mirror_burst_to_a_shadow_that_resets_is_failed),
         TEST(test_mirror_memory_of_the_process_is_bounded),
         TEST(test_mirror_tail_counts_as_memory),
         TEST(test_mirror_body_over_its_limit),

@@ -416,6 +416,67 @@ static void test_stream_closed_before_it_is_connected_tells_nothing(void **state
     pair_close(&pair);
 }
 
+/* The kernel is through with the handshake before the loop is: bytes may go, and keep their place.
+ */
+static void test_stream_writes_early_while_connecting(void **state)
+{
+    struct tn_str pieces[2] = {TN_STR("one "), TN_STR("two ")};
+    struct tn_str later = TN_STR("three");
+    struct sockaddr_storage bound;
+    struct attempt attempt;
+    struct pair pair;
+
+    (void)state;
+    pair_open(&pair);
+    tn_stream_close(&pair.server.stream);
+    PAIR_UNTIL(&pair, pair.server.closeds == 1);
+    pair.server.closeds = 0;
+    assert_int_equal(tn_listener_address(&pair.listener, &bound), 0);
+    attempt_connect(&pair, &attempt, ((struct sockaddr_in *)&bound)->sin_port);
+    assert_int_equal(tn_stream_write_early(&attempt.end.stream, pieces, 2), 8);
+    assert_int_equal(attempt.told, 0);
+    PAIR_UNTIL(&pair, attempt.told == 1);
+    assert_int_equal(attempt.error, 0);
+    assert_int_equal(tn_stream_write(&attempt.end.stream, &later, 1), 0);
+    PAIR_UNTIL(&pair, pair.server.len == 13);
+    assert_memory_equal(pair.server.bytes, "one two three", 13);
+    tn_stream_close(&attempt.end.stream);
+    assert_int_equal(tn_stream_write_early(&attempt.end.stream, pieces, 2), 0);
+    PAIR_UNTIL(&pair, attempt.end.closeds == 1);
+    pair_close(&pair);
+}
+
+static void test_stream_writes_nothing_early_to_nobody(void **state)
+{
+    struct tn_str piece = TN_STR("bytes");
+    struct sockaddr_storage bound;
+    struct attempt refused;
+    struct attempt unanswered;
+    struct pair pair;
+    uint16_t port;
+
+    (void)state;
+    pair_open(&pair);
+    assert_int_equal(tn_listener_address(&pair.listener, &bound), 0);
+    port = ((struct sockaddr_in *)&bound)->sin_port;
+    if (tn_listener_refuse_new(&pair.listener) == 0) {
+        attempt_connect(&pair, &unanswered, port);
+        assert_int_equal(tn_stream_write_early(&unanswered.end.stream, &piece, 1), 0);
+        tn_stream_close(&unanswered.end.stream);
+        PAIR_UNTIL(&pair, unanswered.end.closeds == 1);
+        assert_int_equal(unanswered.told, 0);
+    }
+    tn_listener_close(&pair.listener);
+    PAIR_UNTIL(&pair, pair.listener_closeds == 1);
+    attempt_connect(&pair, &refused, port);
+    assert_int_equal(tn_stream_write_early(&refused.end.stream, &piece, 1), 0);
+    PAIR_UNTIL(&pair, refused.told == 1);
+    assert_int_equal(refused.error, -ECONNREFUSED); /* the attempt to write has not eaten it */
+    tn_stream_close(&refused.end.stream);
+    PAIR_UNTIL(&pair, refused.end.closeds == 1);
+    pair_close(&pair);
+}
+
 static void test_stream_says_who_its_peer_is(void **state)
 {
     struct sockaddr_storage peer;
@@ -450,6 +511,8 @@ int main(void)
         cmocka_unit_test(test_stream_may_be_closed_in_any_callback),
         cmocka_unit_test(test_stream_connect_refused_is_told_once),
         cmocka_unit_test(test_stream_closed_before_it_is_connected_tells_nothing),
+        cmocka_unit_test(test_stream_writes_early_while_connecting),
+        cmocka_unit_test(test_stream_writes_nothing_early_to_nobody),
         cmocka_unit_test(test_stream_says_who_its_peer_is),
     };
 
