@@ -104,7 +104,8 @@ char *px_messages_format(const struct px_messages *messages)
         len += (size_t)format_one(messages, i, text + len, size - len);
     }
     if (messages->error_count > errors) {
-        snprintf(text + len, size - len, "and %u more errors\n", messages->error_count - errors);
+        (void)snprintf(text + len, size - len, "and %u more errors\n",
+                       messages->error_count - errors);
     }
     return text;
 }

@@ -115,7 +115,7 @@ void px_refuse_duplicates(struct px_parser *parser, struct px_node *map)
     if (map->count < 2) {
         return;
     }
-    struct px_node **values = malloc(map->count * sizeof(*values));
+    struct px_node **values = malloc(map->count * sizeof(struct px_node *));
     if (!values) {
         parser->out_of_memory = true;
         return;
@@ -124,7 +124,7 @@ void px_refuse_duplicates(struct px_parser *parser, struct px_node *map)
     for (struct px_node *child = map->first; child; child = child->next) {
         values[count++] = child;
     }
-    qsort(values, count, sizeof(*values), compare_by_key);
+    qsort(values, count, sizeof(struct px_node *), compare_by_key);
     for (uint32_t i = 1, first = 0; i < count; i++) {
         if (!tn_str_equal(values[i]->key->text, values[first]->key->text)) {
             first = i;

@@ -18,7 +18,7 @@
 
 #include <limits.h>
 
-#define PX_FILE_BYTES_MAX (1024 * 1024)
+#define PX_FILE_BYTES_MAX ((size_t)1024 * 1024)
 #define PX_DEPTH_MAX 16
 #define PX_NODES_MAX 65536
 #define PX_NAME_MAX 63
@@ -63,8 +63,11 @@ void *px_parser_arena(struct px_parser *parser, size_t size);
 void px_refuse_duplicates(struct px_parser *parser, struct px_node *map);
 bool px_is_printable(struct tn_str text);
 
+/* clang-format off */
 #define PX_NODE_FOR_EACH(child, parent)                                                            \
-    for (const struct px_node *child = (parent)->first; child; child = (child)->next)
+    for (const struct px_node *child = (parent)->first; /* NOLINT(bugprone-macro-parentheses) */   \
+         (child); (child) = (child)->next)
+/* clang-format on */
 
 /* Value of a key, or NULL. */
 const struct px_node *px_node_find(const struct px_node *map, const char *key);

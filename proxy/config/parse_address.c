@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* "1.2.3.4" or "::1" (no brackets) into sa; 0 is the port. */
@@ -57,41 +56,49 @@ static bool split(struct tn_str text, struct tn_str *ret_host, struct tn_str *re
     return !has_colon;
 }
 
-/* Why it is no address, in the words of what is wrong with it. */
-static void refuse(struct px_parser *parser, const struct px_node *node, uint16_t port_min)
+/* What is wrong with a text that is no address, and what it should have been if that is plain. */
+static void explain(struct tn_str text, uint16_t port_min, struct px_text *what,
+                    struct px_text *suggestion)
 {
-    static const char what[] = "an address such as 127.0.0.1:8080 or [::1]:8080";
-    struct tn_str text = node->text;
-    struct tn_str host;
-    struct tn_str port;
+    struct tn_str host = {0};
+    struct tn_str port = {0};
     struct sockaddr_storage sa;
     unsigned long long number;
-    char suggestion[80];
-    if (text.len == 0 || text.len > 60 || node->kind != PX_NODE_SCALAR) {
-        px_expected(parser, node, what, NULL);
-    } else if (px_parse_host(text, &sa)) {
-        px_expected(parser, node, "an address with a port, such as 127.0.0.1:8080 or [::1]:8080",
-                    NULL);
-    } else if (text.ptr[0] == ':' &&
+    const char *scheme = text.len > 0 ? strstr(text.ptr, "://") : NULL;
+    if (text.len > 0 && px_parse_host(text, &sa)) {
+        px_text_add(what, "an address with a port, such as 127.0.0.1:8080 or [::1]:8080");
+    } else if (scheme) {
+        px_text_add(what, "an address without scheme and path");
+    } else if (text.len > 1 && text.ptr[0] == ':' &&
                tn_str_parse_u64((struct tn_str){text.ptr + 1, text.len - 1}, 65535, &number) == 0) {
-        snprintf(suggestion, sizeof(suggestion), "%s%llu",
-                 port_min == 0 ? "0.0.0.0:" : "127.0.0.1:", number);
-        px_expected(parser, node, what, suggestion);
-    } else if (!split(text, &host, &port) || memchr(text.ptr, '/', text.len)) {
-        px_expected(parser, node, what, NULL);
+        px_text_add(suggestion, "%s%llu", port_min == 0 ? "0.0.0.0:" : "127.0.0.1:", number);
+    } else if (!split(text, &host, &port)) {
+        return;
     } else if (tn_str_parse_u64(port, 65535, &number) < 0 || number < port_min) {
-        snprintf(suggestion, sizeof(suggestion), "a port from %u to 65535", port_min);
-        px_expected(parser, node, suggestion, NULL);
-    } else if (tn_str_equal(host, TN_STR("localhost"))) {
-        snprintf(suggestion, sizeof(suggestion), "127.0.0.1:%llu", number);
-        px_expected(parser, node, "a numeric address (names are not resolved)", suggestion);
+        px_text_add(what, "a port from %u to 65535", port_min);
     } else if (strspn(host.ptr, "0123456789.") == host.len) {
-        px_expected(parser, node, "an IPv4 address of four numbers from 0 to 255", NULL);
+        px_text_add(what, "an IPv4 address of four numbers from 0 to 255");
     } else if (memchr(host.ptr, '%', host.len)) {
-        px_expected(parser, node, "an address without a zone ('%')", NULL);
+        px_text_add(what, "an address without a zone ('%%')");
     } else {
-        px_expected(parser, node, "a numeric address (names are not resolved)", NULL);
+        px_text_add(what, "a numeric address (names are not resolved)");
+        if (tn_str_equal(host, TN_STR("localhost"))) {
+            px_text_add(suggestion, "127.0.0.1:%llu", number);
+        }
     }
+}
+
+static void refuse(struct px_parser *parser, const struct px_node *node, uint16_t port_min)
+{
+    struct px_text what = {0};
+    struct px_text suggestion = {0};
+    if (node->kind == PX_NODE_SCALAR) {
+        explain(node->text, port_min, &what, &suggestion);
+    }
+    if (what.len == 0) {
+        px_text_add(&what, "an address such as 127.0.0.1:8080 or [::1]:8080");
+    }
+    px_expected(parser, node, what.bytes, suggestion.len > 0 ? suggestion.bytes : NULL);
 }
 
 bool px_parse_address(struct px_parser *parser, const struct px_node *node, uint16_t port_min,

@@ -1,8 +1,8 @@
 #include "proxy/config/parse.h"
 #include "proxy/config/units.h"
 
-#define KIB 1024u
-#define MIB (1024u * 1024u)
+#define KIB 1024ull
+#define MIB (1024 * KIB)
 #define SECOND 1000ull
 #define HOUR (3600 * SECOND)
 
@@ -57,7 +57,7 @@ static const struct px_key limit_keys[] = {
     {"connections", px_key_u32, AT(connections), 0, 10000000},
     {"mirror_in_flight", px_key_u32, AT(mirror_in_flight), 0, 100000},
     {"mirror_buffer", px_key_bytes32, AT(mirror_buffer_bytes), 4 * KIB, 16 * MIB},
-    {"mirror_memory", px_key_bytes, AT(mirror_memory_bytes), 0, 1024ull * 1024 * MIB},
+    {"mirror_memory", px_key_bytes, AT(mirror_memory_bytes), 0, MIB *MIB},
     {"mirror_connect", px_key_ms, AT(mirror_connect_ms), 1, HOUR},
     {"mirror_total", px_key_ms, AT(mirror_total_ms), 1, HOUR},
     {"stop_delay", px_key_ms, AT(stop_delay_ms), 0, HOUR},

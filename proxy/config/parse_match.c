@@ -81,8 +81,8 @@ static void check_text(struct px_parser *parser, const struct px_node *node,
     bool is_exact = target->value->kind == PX_MATCH_EXACT;
     if (target->subject == SUBJECT_PATH && (text.len == 0 || text.ptr[0] != '/')) {
         char suggestion[128];
-        snprintf(suggestion, sizeof(suggestion), "/%.*s", (int)(text.len > 100 ? 0 : text.len),
-                 text.len > 0 ? text.ptr : "");
+        (void)snprintf(suggestion, sizeof(suggestion), "/%.*s",
+                       (int)(text.len > 100 ? 0 : text.len), text.len > 0 ? text.ptr : "");
         px_expected(parser, node, "a path that starts with '/'", suggestion);
     } else if (target->subject == SUBJECT_PATH &&
                (memchr(text.ptr, '?', text.len) || memchr(text.ptr, '#', text.len))) {

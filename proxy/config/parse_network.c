@@ -91,7 +91,7 @@ void px_parse_admin(struct px_parser *parser, const struct px_node *node, struct
         memchr(node->text.ptr, '/', node->text.len)) {
         char suggestion[160];
         bool is_path = node->text.len > 0 && node->text.len <= 150;
-        snprintf(suggestion, sizeof(suggestion), "unix:%s", is_path ? node->text.ptr : "");
+        (void)snprintf(suggestion, sizeof(suggestion), "unix:%s", is_path ? node->text.ptr : "");
         px_expected(parser, node, "unix:PATH or off", is_path ? suggestion : NULL);
         return;
     }
@@ -109,7 +109,7 @@ static void write_prefix(const struct px_prefix *prefix, char *text, size_t size
     }
     char address[INET6_ADDRSTRLEN];
     inet_ntop(prefix->family, bytes, address, sizeof(address));
-    snprintf(text, size, "%s/%u", address, prefix->bits);
+    (void)snprintf(text, size, "%s/%u", address, prefix->bits);
 }
 
 static bool has_host_bits(const struct px_prefix *prefix)

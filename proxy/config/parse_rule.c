@@ -1,6 +1,5 @@
 #include "proxy/config/parse.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define DEFAULT_CONNECT_MS 1000
@@ -81,7 +80,7 @@ static void check_sum(struct px_parser *parser, const struct px_node *node,
                       const struct px_rule *rule)
 {
     uint32_t positive = 0;
-    for (uint32_t i = 0; i < rule->weight_count; i++) {
+    for (uint32_t i = 0; rule->weights && i < rule->weight_count; i++) {
         positive += rule->weights[i].weight > 0;
     }
     if (positive == 0) {
@@ -100,12 +99,12 @@ static bool parse_weight(struct px_parser *parser, const struct px_node *node, u
         return true;
     }
     /* "90%": shares follow from the weights, so the number alone says it */
-    char suggestion[16];
-    bool is_percent = text.len > 1 && text.len < 8 && text.ptr[text.len - 1] == '%';
-    snprintf(suggestion, sizeof(suggestion), "%.*s", is_percent ? (int)text.len - 1 : 0,
-             is_percent ? text.ptr : "");
+    struct px_text suggestion = {0};
+    if (text.len > 1 && text.len < 8 && text.ptr[text.len - 1] == '%') {
+        px_text_add(&suggestion, "%.*s", (int)text.len - 1, text.ptr);
+    }
     px_expected(parser, node, "a weight, a whole number from 0 to 1000000",
-                is_percent ? suggestion : NULL);
+                suggestion.len > 0 ? suggestion.bytes : NULL);
     return false;
 }
 
@@ -175,7 +174,7 @@ static void key_timeouts(struct px_parser *parser, const struct px_node *node,
                          const struct px_key *key, void *context)
 {
     (void)key;
-    const uint64_t day = 24 * 3600 * 1000;
+    const uint64_t day = 86400000;
     const struct px_key keys[] = {
         {"connect", px_key_ms, offsetof(struct px_timeouts, connect_ms), 1, day},
         {"first_byte", px_key_ms, offsetof(struct px_timeouts, first_byte_ms), 1, PX_NO_LIMIT},

@@ -36,8 +36,8 @@ char *px_parser_resolve(struct px_parser *parser, struct tn_str path)
     bool has_slash = dir.ptr[dir.len - 1] == '/';
     char *joined = px_parser_alloc(parser, dir.len + path.len + 2, 1);
     if (joined) {
-        snprintf(joined, dir.len + path.len + 2, "%s%s%.*s", dir.ptr, has_slash ? "" : "/",
-                 TN_STR_ARGS(path));
+        (void)snprintf(joined, dir.len + path.len + 2, "%s%s%.*s", dir.ptr, has_slash ? "" : "/",
+                       TN_STR_ARGS(path));
     }
     return joined;
 }
@@ -69,7 +69,7 @@ bool px_parse_string(struct px_parser *parser, const struct px_node *node, const
     }
     if (node->text.len > PX_TEXT_MAX) {
         char limit[48];
-        snprintf(limit, sizeof(limit), "at most %d bytes", PX_TEXT_MAX);
+        (void)snprintf(limit, sizeof(limit), "at most %d bytes", PX_TEXT_MAX);
         px_expected(parser, node, limit, NULL);
         return false;
     }

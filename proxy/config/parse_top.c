@@ -221,7 +221,7 @@ void px_parse_top(struct px_parser *parser, const struct px_node *node, struct p
     if (top.rules && config->version_count > 0) {
         px_parse_rules(parser, top.rules, &config->rules, &config->rule_count);
     }
-    if (parser->messages->error_count == 0 && !parser->out_of_memory) {
+    if (top.versions && parser->messages->error_count == 0 && !parser->out_of_memory) {
         check_used(parser, &top);
     }
 }

@@ -54,7 +54,7 @@ bool px_parse_u64(struct px_parser *parser, const struct px_node *node, uint64_t
         return true;
     }
     char what[96];
-    snprintf(what, sizeof(what), "a whole number from %" PRIu64 " to %" PRIu64, min, max);
+    (void)snprintf(what, sizeof(what), "a whole number from %" PRIu64 " to %" PRIu64, min, max);
     px_expected(parser, node, what, NULL);
     return false;
 }
@@ -101,7 +101,7 @@ static const char *suggest_duration(struct tn_str text, char *buffer, size_t siz
         return NULL;
     }
     if (unit.len == 0) {
-        snprintf(buffer, size, "%.*ss", (int)digits, text.ptr); /* most likely seconds */
+        (void)snprintf(buffer, size, "%.*ss", (int)digits, text.ptr); /* most likely seconds */
         return buffer;
     }
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
@@ -109,7 +109,7 @@ static const char *suggest_duration(struct tn_str text, char *buffer, size_t siz
         bool is_unit = unit.len >= start.len && isalpha((unsigned char)unit.ptr[unit.len - 1]) &&
                        tn_str_equal_nocase((struct tn_str){unit.ptr, start.len}, start);
         if (is_unit) {
-            snprintf(buffer, size, "%.*s%s", (int)digits, text.ptr, units[i][1]);
+            (void)snprintf(buffer, size, "%.*s%s", (int)digits, text.ptr, units[i][1]);
             return buffer;
         }
     }
@@ -180,7 +180,7 @@ static const char *suggest_size(struct tn_str text, char *buffer, size_t size)
             tn_str_equal_nocase((struct tn_str){unit.ptr + 1, unit.len - 1}, TN_STR("ib")) ||
             unit.len == 1;
         if (tn_str_equal_nocase(first, tn_str_of(units[i][0])) && is_rest_b) {
-            snprintf(buffer, size, "%.*s%s", (int)digits, text.ptr, units[i][1]);
+            (void)snprintf(buffer, size, "%.*s%s", (int)digits, text.ptr, units[i][1]);
             return buffer;
         }
     }

@@ -64,7 +64,7 @@ static void key_health(struct px_parser *parser, const struct px_node *node,
                        const struct px_key *key, void *context)
 {
     (void)key;
-    const uint64_t hour = 3600 * 1000;
+    const uint64_t hour = 3600000;
     const struct px_key keys[] = {
         {.name = "path", .parse = key_health_path},
         {"interval", px_key_ms, offsetof(struct px_health_config, interval_ms), 100, hour},

@@ -1,5 +1,6 @@
 #include "proxy/config/parse.h"
 
+#include <assert.h>
 #include <yaml.h>
 
 /*
@@ -61,6 +62,7 @@ static void attach(struct builder *builder, struct px_node *node)
         return;
     }
     struct px_node *parent = builder->stack[builder->depth - 1];
+    assert(parent);
     struct px_node **key = &builder->pending_key[builder->depth - 1];
     if (parent->kind == PX_NODE_MAP && !*key) {
         *key = node;
@@ -124,8 +126,8 @@ static void on_open(struct builder *builder, const yaml_event_t *event, enum px_
         fail(builder, &event->start_mark, "lists and maps are nested too deeply (more than 16)");
         return;
     }
-    if (builder->depth > 0 && builder->stack[builder->depth - 1]->kind == PX_NODE_MAP &&
-        !builder->pending_key[builder->depth - 1]) {
+    const struct px_node *parent = builder->depth > 0 ? builder->stack[builder->depth - 1] : NULL;
+    if (parent && parent->kind == PX_NODE_MAP && !builder->pending_key[builder->depth - 1]) {
         fail(builder, &event->start_mark,
              "a list or a map can't be a key; text that starts with '[' or '{' must be quoted");
         return;
@@ -227,10 +229,10 @@ static const char *explain_problem(const struct builder *builder, const yaml_par
         {"found unexpected end of stream", "the quote that starts here is never closed"},
     };
     size_t offset = yaml->problem_mark.index; /* in characters: exact for ASCII before it */
-    char found = offset < builder->text.len ? builder->text.ptr[offset] : '\0';
+    bool is_tab = offset < builder->text.len && builder->text.ptr[offset] == '\t';
     if (strcmp(yaml->problem, "found character that cannot start any token") == 0) {
-        return found == '\t' ? "a tab is not allowed here: indent with spaces"
-                             : "a value that starts with this character must be quoted";
+        return is_tab ? "a tab is not allowed here: indent with spaces"
+                      : "a value that starts with this character must be quoted";
     }
     for (size_t i = 0; i < sizeof(problems) / sizeof(problems[0]); i++) {
         if (strcmp(yaml->problem, problems[i][0]) == 0) {

@@ -104,7 +104,7 @@ static int add_endpoint(struct px_registry *registry, const char *version, uint3
         registry->next_slot = (registry->next_slot + 1) % PX_ENDPOINTS_MAX;
     }
     endpoint->address = (struct px_address){.text = text, .sa = address->sa};
-    snprintf(endpoint->label, sizeof(endpoint->label), "%s/%u", version, index);
+    (void)snprintf(endpoint->label, sizeof(endpoint->label), "%s/%u", version, index);
     endpoint->slot = registry->next_slot;
     endpoint->id = ++registry->next_id;
     endpoint->index = index;
@@ -122,7 +122,7 @@ int px_registry_take_endpoint(struct px_registry *registry, const char *version,
                               struct px_endpoint **ret_endpoint)
 {
     char label[sizeof(hint->label)];
-    snprintf(label, sizeof(label), "%s/%u", version, index);
+    (void)snprintf(label, sizeof(label), "%s/%u", version, index);
     struct px_endpoint *found = hint && is_same(hint, label, address) ? hint : NULL;
     for (uint32_t slot = 0; !found && slot < PX_ENDPOINTS_MAX; slot++) {
         struct px_endpoint *other = registry->endpoints[slot];

@@ -61,7 +61,7 @@ static const char *find_part(struct tn_str found, const char *const *words, size
 /* At most a third of a word and a bit; one letter of a word of two. */
 static bool is_slip(uint32_t d, size_t longer)
 {
-    return d <= (longer + 2) / 4 + 1 && (d * 2 < longer || (d == 1 && longer > 1));
+    return d <= (longer + 2) / 4 + 1 && ((size_t)d * 2 < longer || (d == 1 && longer > 1));
 }
 
 const char *px_suggest(struct tn_str found, const char *const *words, size_t count)

@@ -92,15 +92,15 @@ static char *write_text(uint64_t value, const struct unit *units, size_t count, 
                         char *buffer)
 {
     if (value == 0) {
-        snprintf(buffer, PX_UNITS_TEXT_SIZE, "%s", zero);
+        (void)snprintf(buffer, PX_UNITS_TEXT_SIZE, "%s", zero);
         return buffer;
     }
     size_t i = 0;
     while (i + 1 < count && value % units[i].factor != 0) {
         i++;
     }
-    snprintf(buffer, PX_UNITS_TEXT_SIZE, "%" PRIu64 "%s", value / units[i].factor,
-             units[i].name.ptr);
+    (void)snprintf(buffer, PX_UNITS_TEXT_SIZE, "%" PRIu64 "%s", value / units[i].factor,
+                   units[i].name.ptr);
     return buffer;
 }
 
@@ -124,6 +124,6 @@ char *px_units_write_percent(uint32_t ppm, char *buffer)
     if (buffer[len - 1] == '.') {
         len--;
     }
-    snprintf(buffer + len, PX_UNITS_TEXT_SIZE - (size_t)len, "%%");
+    (void)snprintf(buffer + len, PX_UNITS_TEXT_SIZE - (size_t)len, "%%");
     return buffer;
 }
