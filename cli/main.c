@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 #include "cli/suggest.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -165,7 +166,9 @@ int main(int argc, char **argv)
     int code = dispatch(&context, argc - 1, argv + 1);
 
     /* A full disk or a closed pipe must not pass for success. */
-    if (fflush(stdout) != 0 && code == CLI_DONE)
-        code = CLI_FAILED;
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "turnout: the output could not be written: %s\n", strerror(errno));
+        code = code == CLI_DONE ? CLI_FAILED : code;
+    }
     return code;
 }

@@ -101,7 +101,9 @@ def test_unknown_verb_gets_a_suggestion():
 
 def test_output_that_cannot_be_written_is_a_failure():
     with open("/dev/full", "w") as full:
-        assert subprocess.run([binary("turnout"), "--help"], stdout=full).returncode == 1
+        done = subprocess.run([binary("turnout"), "--help"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "turnout: the output could not be written: No space left on device\n"
 
 
 def on_terminal(*arguments, lines=6, **environment):
