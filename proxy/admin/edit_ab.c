@@ -54,7 +54,7 @@ static json_t *join(const json_t *own, const json_t *carrier)
 /* The rule's alternatives times the carriers; takes over nothing. */
 static json_t *join_all(json_t *own, json_t *carriers)
 {
-    json_t *matches = json_array();
+    json_t *matches;
     size_t i;
     size_t k;
     json_t *alternative;
@@ -62,6 +62,7 @@ static json_t *join_all(json_t *own, json_t *carriers)
 
     if (!own)
         return json_deep_copy(carriers);
+    matches = json_array();
     json_array_foreach(own, i, alternative)
     {
         json_array_foreach(carriers, k, carrier)
