@@ -2,6 +2,7 @@
 #include "tests/unit/http/feed.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 static struct tn_http_parser parser;
 static struct tn_http_head head;
@@ -265,6 +266,39 @@ static void test_parser_limits_are_those_given(void **state)
     expect_refused(input, TN_HTTP_E_TRAILERS_TOO_LARGE);
 }
 
+/* With a budget of nothing every chunk has to be written as short as can be, whatever its size. */
+static void test_parser_limits_of_chunk_framing(void **state)
+{
+    static const struct tn_http_limits none = {
+        .request_line_bytes = 100, .head_bytes = 200, .field_count = 9, .trailer_bytes = 2};
+    static const struct {
+        const char *size;
+        size_t len;
+        bool accepted;
+    } cases[] = {{"1", 1, true},       {"f", 15, true},    {"10", 16, true},
+                 {"FF", 255, true},    {"100", 256, true}, {"1f4", 500, true},
+                 {"1000", 4096, true}, {"01", 1, false},   {"010", 16, false},
+                 {"0100", 256, false}, {"1;a", 1, false},   {"10;a", 16, false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        static char text[5000], body[5000];
+        struct feed_input input = {.bytes = text, .limits = &none};
+
+        memset(body, 'x', cases[i].len);
+        body[cases[i].len] = '\0';
+        input.len =
+            (size_t)snprintf(text, sizeof(text),
+                             "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                             "%s\r\n%s\r\n0\r\n\r\n",
+                             cases[i].size, body);
+        if (cases[i].accepted)
+            expect_accepted(input, NULL, body, 0);
+        else
+            expect_refused(input, TN_HTTP_E_CHUNK_OVERHEAD);
+    }
+}
+
 /* Slices count in 16 bits: limits beyond that are cut, not wrapped. */
 static void test_parser_limits_beyond_what_slices_hold(void **state)
 {
@@ -330,6 +364,7 @@ int main(void)
         cmocka_unit_test(test_parser_is_fresh_through_empty_lines),
         cmocka_unit_test(test_parser_finish),
         cmocka_unit_test(test_parser_limits_are_those_given),
+        cmocka_unit_test(test_parser_limits_of_chunk_framing),
         cmocka_unit_test(test_parser_limits_beyond_what_slices_hold),
         cmocka_unit_test(test_parser_errors_have_status_and_text),
         cmocka_unit_test(test_parser_self_check_passes),
