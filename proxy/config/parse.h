@@ -107,7 +107,7 @@ struct px_key {
     uint64_t min, max;
 };
 
-px_key_fn px_key_u32, px_key_ms, px_key_bytes32, px_key_bytes, px_key_bool, px_key_path;
+px_key_fn px_key_u32, px_key_ms, px_key_bytes32, px_key_bytes, px_key_bool;
 
 /* --- parse_map.c ----------------------------------------------------------------------------- */
 

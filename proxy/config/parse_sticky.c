@@ -14,11 +14,23 @@ static bool parse_by_name(struct px_parser *parser, const struct px_node *node, 
     return px_parse_token(parser, &name, what, &sticky->name);
 }
 
+static void suggest_by(struct tn_str text, struct px_text *suggestion)
+{
+    static const char *const words[] = {"cookie", "header", "client_ip"};
+    const char *colon = text.len > 0 ? strchr(text.ptr, ':') : NULL;
+    struct tn_str kind = {text.ptr, colon ? (size_t)(colon - text.ptr) : text.len};
+    const char *near = px_suggest(kind, words, colon ? 2 : 3);
+    if (near && (colon || strcmp(near, "header") == 0)) {
+        px_text_add(suggestion, "%s:%s", near, colon && colon[1] ? colon + 1 : "NAME");
+    } else if (near) {
+        px_text_add(suggestion, "%s", near);
+    }
+}
+
 static void key_by(struct px_parser *parser, const struct px_node *node, const struct px_key *key,
                    void *context)
 {
     (void)key;
-    static const char *const words[] = {"cookie", "client_ip", "header", "cookie:", "header:"};
     struct px_sticky *sticky = context;
     if (node->kind == PX_NODE_SCALAR && tn_str_equal(node->text, TN_STR("cookie"))) {
         sticky->by = PX_STICKY_COOKIE;
@@ -33,13 +45,10 @@ static void key_by(struct px_parser *parser, const struct px_node *node, const s
             sticky->by = PX_STICKY_OWN_COOKIE;
         }
     } else {
-        const char *suggestion = px_suggest(node->text, words, sizeof(words) / sizeof(words[0]));
-        if (suggestion && strncmp(suggestion, "header", 6) == 0) {
-            suggestion = "header:NAME";
-        } else if (suggestion && strcmp(suggestion, "cookie:") == 0) {
-            suggestion = "cookie:NAME";
-        }
-        px_expected(parser, node, "cookie, cookie:NAME, header:NAME or client_ip", suggestion);
+        struct px_text suggestion = {0};
+        suggest_by(node->text, &suggestion);
+        px_expected(parser, node, "cookie, cookie:NAME, header:NAME or client_ip",
+                    suggestion.len > 0 ? suggestion.bytes : NULL);
     }
 }
 

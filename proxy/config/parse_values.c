@@ -257,9 +257,3 @@ void px_key_bool(struct px_parser *parser, const struct px_node *node, const str
 {
     px_parse_bool(parser, node, member(target, key));
 }
-
-void px_key_path(struct px_parser *parser, const struct px_node *node, const struct px_key *key,
-                 void *target)
-{
-    px_parse_path(parser, node, member(target, key));
-}

@@ -355,6 +355,58 @@ static void test_parse_long_texts_are_cut_at_characters(void **state)
     assert_int_equal(strlen(text.bytes), sizeof(text.bytes) - 1);
 }
 
+static void test_parse_texts_have_a_limit(void **state)
+{
+    (void)state;
+    char text[PX_TEXT_MAX + 512];
+    char value[PX_TEXT_MAX + 2];
+    struct px_config *config = helper_parse(helper_base);
+    for (size_t len = PX_TEXT_MAX; len <= PX_TEXT_MAX + 1; len++) {
+        struct px_messages messages;
+        struct px_rule **rules = NULL;
+        uint32_t count = 0;
+        memset(value, 'v', len);
+        value[len] = '\0';
+        snprintf(text, sizeof(text),
+                 "[{name: a, match: [{headers: [{name: X, value: %s}]}], weights: {red: 1}},"
+                 "{name: main, weights: {blue: 1}}]",
+                 value);
+        px_messages_init(&messages);
+        int r = px_config_parse_rules(tn_str_of(text), "x", config, &messages, &rules, &count);
+        assert_int_equal(r, len > PX_TEXT_MAX ? -EINVAL : 0);
+        if (r < 0) {
+            assert_non_null(strstr(messages.items[0].text, "value: expected at most 1024 bytes"));
+        }
+        px_rules_free(rules, count);
+        px_messages_deinit(&messages);
+    }
+    px_config_free(config);
+}
+
+static void test_parse_endpoints_have_a_limit_together(void **state)
+{
+    (void)state;
+    size_t size = 64 * 1024;
+    char *text = calloc(1, size);
+    assert_non_null(text);
+    size_t len = (size_t)snprintf(text, size,
+                                  "listen: ['127.0.0.1:0']\n"
+                                  "rules: [{name: main, weights: {a: 1, b: 0}}]\n"
+                                  "versions:\n");
+    for (uint32_t i = 0; i < 1001; i++) {
+        const char *start = i == 0     ? "  a: {endpoints: ["
+                            : i == 600 ? "]}\n  b: {endpoints: ["
+                                       : "";
+        len += (size_t)snprintf(text + len, size - len, "%s'127.0.0.1:%u',", start, 10000 + i);
+    }
+    snprintf(text + len, size - len, "]}\n");
+    char *said = helper_parse_wrong(text);
+    assert_string_equal(said, "t.yaml:4:3: error: versions: 1001 endpoints in all, at most 1000 "
+                              "are allowed\n");
+    free(said);
+    free(text);
+}
+
 static void test_parse_config_is_shared(void **state)
 {
     (void)state;
@@ -384,6 +436,8 @@ int main(void)
         cmocka_unit_test(test_parse_sixty_thousand_keys_quickly),
         cmocka_unit_test(test_parse_messages_are_in_the_order_of_the_file),
         cmocka_unit_test(test_parse_long_texts_are_cut_at_characters),
+        cmocka_unit_test(test_parse_texts_have_a_limit),
+        cmocka_unit_test(test_parse_endpoints_have_a_limit_together),
         cmocka_unit_test(test_parse_config_is_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -372,6 +372,86 @@ static void test_snapshot_refuses_one_name_too_many(void **state)
     drop(fixture, build(fixture, "[{name: rule-0, weights: {blue: 1}}]", 1000, NULL));
 }
 
+static void test_snapshot_refuses_more_rules_than_fit(void **state)
+{
+    struct fixture *fixture = *state;
+    struct px_snapshot *snapshot = NULL;
+    struct px_rule *all[PX_RULES_MAX + 1];
+    char *why = NULL;
+    for (size_t i = 0; i < PX_RULES_MAX + 1; i++) {
+        all[i] = fixture->config->rules[0];
+    }
+    const struct px_snapshot_plan plan = {
+        .config = fixture->config, .rules = all, .rule_count = PX_RULES_MAX + 1};
+    assert_int_equal(px_snapshot_build(fixture->registry, &plan, &why, &snapshot), -E2BIG);
+    assert_string_equal(why, "129 rules, at most 128 are allowed");
+    free(why);
+}
+
+/* One version of so many endpoints, from a port on. */
+static struct px_config *parse_many(const char *version, uint32_t count, uint32_t port)
+{
+    size_t size = 64 * 1024;
+    char *text = calloc(1, size);
+    assert_non_null(text);
+    size_t len = (size_t)snprintf(text, size,
+                                  "listen: ['127.0.0.1:0']\nversions: {%s: {endpoints: [", version);
+    for (uint32_t i = 0; i < count; i++) {
+        len += (size_t)snprintf(text + len, size - len, "'127.0.0.1:%u',", port + i);
+    }
+    snprintf(text + len, size - len, "]}}\nrules: [{name: main, weights: {%s: 1}}]\n", version);
+    struct px_config *config = helper_parse(text);
+    free(text);
+    return config;
+}
+
+static struct px_snapshot *build_own(struct fixture *fixture, struct px_config *config,
+                                     const struct px_snapshot *previous, int wanted, char **ret_why)
+{
+    struct px_snapshot *snapshot = NULL;
+    const struct px_snapshot_plan plan = {.config = config,
+                                          .rules = config->rules,
+                                          .rule_count = config->rule_count,
+                                          .previous = previous};
+    assert_int_equal(px_snapshot_build(fixture->registry, &plan, ret_why, &snapshot), wanted);
+    return snapshot;
+}
+
+static void test_snapshot_endpoints_in_use_count(void **state)
+{
+    struct fixture *fixture = *state;
+    char *why = NULL;
+    struct px_config *first_config = parse_many("blue", 1000, 10000);
+    struct px_config *second_config = parse_many("blue", 1000, 10001);
+    struct px_snapshot *first = build_own(fixture, first_config, NULL, 0, &why);
+    /* as long as a loop still uses the first one, there is no slot for other endpoints */
+    assert_null(build_own(fixture, second_config, first, -E2BIG, &why));
+    assert_string_equal(why, "more than 1000 endpoints, with those that are still in use");
+    free(why);
+    why = NULL;
+    assert_int_equal(px_registry_endpoint_count(fixture->registry), 1000);
+    drop(fixture, first);
+    drop(fixture, build_own(fixture, second_config, NULL, 0, &why));
+    px_config_free(first_config);
+    px_config_free(second_config);
+}
+
+static void test_snapshot_refuses_one_version_name_too_many(void **state)
+{
+    struct fixture *fixture = *state;
+    char *why = NULL;
+    char name[16];
+    for (uint32_t i = 0; i <= PX_VERSIONS_MAX; i++) {
+        snprintf(name, sizeof(name), "v%u", i);
+        struct px_config *config = parse_many(name, 1, 5000);
+        drop(fixture, build_own(fixture, config, NULL, i < PX_VERSIONS_MAX ? 0 : -E2BIG, &why));
+        px_config_free(config);
+    }
+    assert_string_equal(why,
+                        "version 'v16': more than 16 names of versions were used since the start");
+    free(why);
+}
+
 /* --- cookie keys ------------------------------------------------------------------------------ */
 
 static const char sticky_rules[] =
@@ -439,6 +519,9 @@ int main(void)
         TEST(test_snapshot_shares_the_rules_of_the_config),
         TEST(test_snapshot_refused_builds_use_up_no_names),
         TEST(test_snapshot_refuses_one_name_too_many),
+        TEST(test_snapshot_refuses_more_rules_than_fit),
+        TEST(test_snapshot_endpoints_in_use_count),
+        TEST(test_snapshot_refuses_one_version_name_too_many),
         TEST(test_snapshot_key_files_are_read_once_for_each_config),
         TEST(test_snapshot_without_a_loader_refuses_key_files),
     };

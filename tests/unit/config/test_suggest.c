@@ -63,6 +63,9 @@ static void test_suggest_a_word_by_its_part(void **state)
 static void test_suggest_from_no_words(void **state)
 {
     (void)state;
+    static const char *const long_words[] = {
+        "a-word-of-more-than-sixty-four-letters-which-no-name-that-is-right-can-have"};
+    assert_null(px_suggest(tn_str_of("a-word"), long_words, 1));
     assert_null(px_suggest(tn_str_of("name"), NULL, 0));
 }
 
