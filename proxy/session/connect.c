@@ -1,5 +1,4 @@
 #include "proxy/session/exchange.h"
-#include "proxy/session/retry.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -136,7 +135,8 @@ static bool try_again(struct px_exchange *exchange, const struct px_retry_questi
     enum px_retry reason = px_retry_decide(question);
     uint32_t next;
 
-    if (reason == PX_RETRY_COUNT || exchange->total_deadline_ms <= tn_loop_now_ms(session->loop))
+    if (reason == PX_RETRY_COUNT || exchange->total_deadline_ms <= tn_loop_now_ms(session->loop) ||
+        !px_retry_budget_take(&session->retries))
         return false;
     if (reason == PX_RETRY_REUSED) {
         /* The endpoint is not to blame for an idle connection that it closed: the same one, afresh.

@@ -15,6 +15,7 @@ void px_session_init(struct px_session *session)
     session->spare_count = 0;
     session->client_count = 0;
     session->is_stopping = false;
+    px_retry_budget_init(&session->retries);
     session->date_s = 0;
 }
 
@@ -38,6 +39,11 @@ void px_session_set_rules(struct px_session *session, struct px_snapshot_use *ru
     session->stats->revision = rules ? rules->snapshot->revision : session->stats->revision;
     if (old)
         px_snapshot_use_give(old);
+}
+
+void px_session_tick(struct px_session *session)
+{
+    px_retry_budget_add_second(&session->retries);
 }
 
 struct tn_str px_session_date(struct px_session *session)

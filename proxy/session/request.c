@@ -157,6 +157,7 @@ void px_request_head(struct px_exchange *exchange)
     exchange->request_state = PX_REQUEST_BODY;
     exchange->is_keep_alive = head->keep_alive;
     exchange->is_client_1_0 = head->version_minor == 0;
+    px_retry_budget_add_request(&session->retries);
     name_request(exchange);
     decide(exchange);
     how.via_name = tn_str_of(session->via_name);

@@ -12,3 +12,28 @@ enum px_retry px_retry_decide(const struct px_retry_question *question)
         return PX_RETRY_COUNT;
     return PX_RETRY_REUSED;
 }
+
+void px_retry_budget_init(struct px_retry_budget *budget)
+{
+    budget->tenths = PX_RETRY_BUDGET_FLOOR;
+}
+
+void px_retry_budget_add_request(struct px_retry_budget *budget)
+{
+    if (budget->tenths < PX_RETRY_BUDGET_CEILING)
+        budget->tenths += PX_RETRY_BUDGET_DEPOSIT;
+}
+
+void px_retry_budget_add_second(struct px_retry_budget *budget)
+{
+    if (budget->tenths < PX_RETRY_BUDGET_FLOOR)
+        budget->tenths = PX_RETRY_BUDGET_FLOOR;
+}
+
+bool px_retry_budget_take(struct px_retry_budget *budget)
+{
+    if (budget->tenths < PX_RETRY_BUDGET_PRICE)
+        return false;
+    budget->tenths -= PX_RETRY_BUDGET_PRICE;
+    return true;
+}

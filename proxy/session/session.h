@@ -18,6 +18,7 @@
 #include "proxy/route/route.h"
 #include "proxy/route/snapshot_use.h"
 #include "proxy/session/access_log.h"
+#include "proxy/session/retry.h"
 #include "proxy/upstream/pool.h"
 
 struct px_session {
@@ -40,6 +41,7 @@ struct px_session {
     void *context;
 
     /* private */
+    struct px_retry_budget retries;
     struct tn_list spare_exchanges;
     uint32_t spare_count;
     uint64_t date_s;
@@ -57,6 +59,9 @@ void px_session_accept_failed(struct px_session *session, struct tn_stream *stre
 
 /* New requests are decided by this snapshot from now on. Takes the caller's use over. */
 void px_session_set_rules(struct px_session *session, struct px_snapshot_use *rules);
+
+/* Once a second. */
+void px_session_tick(struct px_session *session);
 
 /* Answers say Connection: close from now on; idle connections stay open for their next request. */
 void px_session_stop(struct px_session *session);

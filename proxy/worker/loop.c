@@ -148,6 +148,7 @@ static void on_tick(struct tn_timer *timer)
 {
     struct px_data_loop *loop = TN_CONTAINER_OF(timer, struct px_data_loop, tick);
 
+    px_session_tick(&loop->session);
     px_access_log_flush(&loop->log);
 }
 

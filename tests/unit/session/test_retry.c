@@ -60,6 +60,43 @@ static void test_retry_never_what_may_have_been_acted_on(void **state)
     assert_int_equal(px_retry_decide(&question), PX_RETRY_COUNT);
 }
 
+static void test_retry_budget_is_a_fifth_of_the_requests(void **state)
+{
+    struct px_retry_budget budget;
+    unsigned taken = 0;
+
+    (void)state;
+    px_retry_budget_init(&budget);
+    for (unsigned i = 0; i < 10000; i++) {
+        px_retry_budget_add_request(&budget);
+        if (px_retry_budget_take(&budget))
+            taken++;
+    }
+    assert_in_range(taken, 2000, 2003);
+}
+
+static void test_retry_budget_leaves_three_a_second_and_saves_at_most_a_hundred(void **state)
+{
+    struct px_retry_budget budget;
+    unsigned taken = 0;
+
+    (void)state;
+    px_retry_budget_init(&budget);
+    while (px_retry_budget_take(&budget))
+        taken++;
+    assert_int_equal(taken, 3);
+    px_retry_budget_add_second(&budget);
+    px_retry_budget_add_second(&budget);
+    for (taken = 0; px_retry_budget_take(&budget);)
+        taken++;
+    assert_int_equal(taken, 3);
+    for (unsigned i = 0; i < 100000; i++)
+        px_retry_budget_add_request(&budget);
+    for (taken = 0; px_retry_budget_take(&budget);)
+        taken++;
+    assert_int_equal(taken, 100);
+}
+
 static void test_failure_table_is_complete(void **state)
 {
     (void)state;
@@ -80,6 +117,8 @@ int main(void)
         cmocka_unit_test(test_retry_ends_when_all_tries_are_used),
         cmocka_unit_test(test_retry_reused_connection_once_for_idempotent_without_body),
         cmocka_unit_test(test_retry_never_what_may_have_been_acted_on),
+        cmocka_unit_test(test_retry_budget_is_a_fifth_of_the_requests),
+        cmocka_unit_test(test_retry_budget_leaves_three_a_second_and_saves_at_most_a_hundred),
         cmocka_unit_test(test_failure_table_is_complete),
     };
 
