@@ -49,7 +49,7 @@ static void put_request_line(struct rewrite *w)
         target = TN_STR("*");
     else if (target.ptr[0] == '?')
         TN_HTTP_PUT(&w->out, "/");
-    tn_http_put_str(&w->out, target);
+    tn_http_put_str(&w->out, target); /* tn_http_written_target_len() bytes in all */
     TN_HTTP_PUT(&w->out, " HTTP/1.1\r\n");
 }
 

@@ -120,6 +120,14 @@ static inline struct tn_str tn_http_view(const struct tn_http_head *head,
     return (struct tn_str){head->base + slice.offset, slice.len};
 }
 
+/* Bytes of the target as tn_http_write_request writes it, right behind the method and a space. */
+static inline size_t tn_http_written_target_len(const struct tn_http_head *head)
+{
+    if (head->target.len == 0)
+        return 1;
+    return head->target.len + (size_t)(head->base[head->target.offset] == '?');
+}
+
 /* Id of a field name, compared without case; TN_HTTP_FIELD_OTHER for all others. */
 enum tn_http_field_id tn_http_field_id_of(struct tn_str name);
 

@@ -218,6 +218,22 @@ static void test_request_max_forwards_of_options(void **state)
                         GET "Max-Forwards: 10\r\n" OURS("a") "\r\n");
 }
 
+static void test_request_target_has_the_length_told(void **state)
+{
+    static const char *const targets[] = {"/a?b", "http://b/c", "http://b", "http://b?c", "*"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+        char text[128] = "OPTIONS ";
+        const char *out, *target;
+
+        strcat(strcat(text, targets[i]), " HTTP/1.1\r\nHost: a\r\n\r\n");
+        out = written(text, &feed_request);
+        target = out + strlen("OPTIONS ");
+        assert_int_equal(strcspn(target, " "), tn_http_written_target_len(parsed(text)));
+    }
+}
+
 static void test_request_without_host(void **state)
 {
     struct tn_http_forward_request how = feed_request;
@@ -286,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_request_for_a_mirror),
         cmocka_unit_test(test_request_via_is_added_and_ends_loops),
         cmocka_unit_test(test_request_max_forwards_of_options),
+        cmocka_unit_test(test_request_target_has_the_length_told),
         cmocka_unit_test(test_request_without_host),
         cmocka_unit_test(test_request_buffer_too_small),
         cmocka_unit_test(test_request_extra_is_enough),

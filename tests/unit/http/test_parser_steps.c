@@ -278,7 +278,7 @@ static void test_parser_limits_of_chunk_framing(void **state)
     } cases[] = {{"1", 1, true},       {"f", 15, true},    {"10", 16, true},
                  {"FF", 255, true},    {"100", 256, true}, {"1f4", 500, true},
                  {"1000", 4096, true}, {"01", 1, false},   {"010", 16, false},
-                 {"0100", 256, false}, {"1;a", 1, false},   {"10;a", 16, false}};
+                 {"0100", 256, false}, {"1;a", 1, false},  {"10;a", 16, false}};
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
