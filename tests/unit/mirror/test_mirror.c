@@ -1,5 +1,6 @@
 /* Copies and the shadows they meet: the good one, and all bad ones of docs/reference/performance.
  */
+#include "proxy/mirror/copy.h"
 #include "tests/support/virtual_time.h"
 #include "tests/unit/mirror/shadow.h"
 
@@ -616,6 +617,35 @@ static void test_mirror_burst_before_the_loop_knows_of_the_connection(void **sta
     assert_int_equal(idle_count(shadow), 1);
 }
 
+/* More than the kernel takes: what is left of a half-taken buffer keeps its place. */
+static void test_mirror_burst_that_the_kernel_takes_in_part(void **state)
+{
+    struct shadow *shadow = *state;
+    struct px_mirror_copy *copy = shadow_begin(shadow, POST("100000000"));
+    struct shadow_peer *peer;
+    const char *body;
+    size_t given = 0;
+    bool is_partial = false;
+
+    for (unsigned i = 0; !is_partial; i++) {
+        bool was_full = copy->waiting_len + 20000 > 65536;
+
+        memset(much, 'a' + (int)(i % 26), 20000);
+        assert_true(i < 5000);
+        if (!shadow_body(copy, much, 20000))
+            skip(); /* this kernel takes a buffer as a whole or not at all */
+        given += 20000;
+        is_partial = was_full && copy->waiting_len > 0;
+    }
+    shadow_run(shadow, 10);
+    peer = shadow_peer(shadow, 0);
+    body = strstr(peer->bytes, "\r\n\r\n") + 4;
+    assert_int_equal(peer->len - (size_t)(body - peer->bytes), given);
+    for (size_t i = 0; i < given; i++)
+        assert_int_equal(body[i], 'a' + (int)(i / 20000 % 26));
+    px_mirror_abort(copy);
+}
+
 static void test_mirror_burst_to_a_shadow_that_resets_is_failed(void **state)
 {
     struct shadow *shadow = *state;
@@ -798,6 +828,7 @@ int main(void)
         TEST(test_mirror_in_flight_of_other_loops_counts),
         TEST(test_mirror_lag_before_the_connection_is_bounded),
         TEST(test_mirror_burst_before_the_loop_knows_of_the_connection),
+        TEST(test_mirror_burst_that_the_kernel_takes_in_part),
         TEST(test_mirror_burst_to_a_shadow_that_resets_is_failed),
         TEST(test_mirror_memory_of_the_process_is_bounded),
         TEST(test_mirror_tail_counts_as_memory),

@@ -155,11 +155,42 @@ static void test_mailbox_close_runs_mail_that_nobody_looked_at(void **state)
     assert_int_equal(tn_loop_deinit(&fixture.loop), 0);
 }
 
+static void on_closing_letter(struct tn_mail *mail)
+{
+    struct letter *letter = TN_CONTAINER_OF(mail, struct letter, mail);
+    struct fixture *fixture = letter->fixture;
+
+    free(letter);
+    assert_true(post(fixture, 0, 2)); /* behind what is being run */
+    tn_mailbox_close(&fixture->mailbox, on_closed);
+    assert_false(post(fixture, 0, 3));
+    assert_int_equal(fixture->received, 0); /* not from inside the call */
+}
+
+static void test_mailbox_closed_by_a_mail_keeps_the_order(void **state)
+{
+    struct letter *closing = malloc(sizeof(*closing));
+    struct fixture fixture;
+
+    (void)state;
+    assert_non_null(closing);
+    open_fixture(&fixture);
+    *closing = (struct letter){.mail = {.run = on_closing_letter}, .fixture = &fixture};
+    assert_true(tn_mailbox_post(&fixture.mailbox, &closing->mail));
+    assert_true(post(&fixture, 0, 0));
+    assert_true(post(&fixture, 0, 1));
+    tn_loop_run(&fixture.loop);
+    assert_int_equal(fixture.received, 3);
+    assert_int_equal(fixture.closeds, 1);
+    assert_int_equal(tn_loop_deinit(&fixture.loop), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mailbox_delivers_all_in_each_posters_order),
         cmocka_unit_test(test_mailbox_close_runs_what_was_taken),
+        cmocka_unit_test(test_mailbox_closed_by_a_mail_keeps_the_order),
         cmocka_unit_test(test_mailbox_close_runs_mail_that_nobody_looked_at),
     };
 
