@@ -66,6 +66,9 @@ struct px_limits {
                                      version and loop */
     uint64_t queue_ms;            /* queue_timeout: 1 s */
     uint32_t connections;         /* connections: 0 = from the descriptor limit */
+    uint32_t ejection_failures;   /* ejection_failures: 5 in a row; 0: never */
+    uint64_t ejection_ms;         /* ejection_time: 10 s, doubled each time */
+    uint64_t ejection_max_ms;     /* ejection_max_time: 5 min */
     uint32_t mirror_in_flight;    /* mirror_in_flight: 256 */
     uint32_t mirror_buffer_bytes; /* mirror_buffer: 64 KiB */
     uint64_t mirror_memory_bytes; /* mirror_memory: 16 MiB per process */
@@ -109,6 +112,7 @@ struct px_message {
     char *text;            /* what was found, what was expected, did you mean */
 };
 
+/* In the order of the file. At most 100 are kept; error_count counts all errors. */
 struct px_messages {
     char *file; /* as shown */
     struct px_message *items;
@@ -135,7 +139,8 @@ int px_config_parse(struct tn_str text, const char *name, const char *dir,
 /*
  * Only a list of rules (YAML or JSON), against the versions of a config: what the admin interface,
  * the store and `set rules -f` take. Same checks, same words. ret_rules is an array of ret_count
- * rules, caller's to free.
+ * rules, caller's to free (px_rules_free). Relative key files start at the config's dir. That a
+ * version is used by no rule is only said about a whole file.
  */
 int px_config_parse_rules(struct tn_str text, const char *name, const struct px_config *config,
                           struct px_messages *messages, struct px_rule ***ret_rules,

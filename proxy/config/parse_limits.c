@@ -25,6 +25,9 @@ void px_limits_default(struct px_limits *limits)
         .queue_length = 128,
         .queue_ms = SECOND,
         .connections = 0,
+        .ejection_failures = 5,
+        .ejection_ms = 10 * SECOND,
+        .ejection_max_ms = 300 * SECOND,
         .mirror_in_flight = 256,
         .mirror_buffer_bytes = 64 * KIB,
         .mirror_memory_bytes = 16 * MIB,
@@ -55,6 +58,9 @@ static const struct px_key limit_keys[] = {
     {"queue", px_key_u32, AT(queue_length), 0, 100000},
     {"queue_timeout", px_key_ms, AT(queue_ms), 0, HOUR},
     {"connections", px_key_u32, AT(connections), 0, 10000000},
+    {"ejection_failures", px_key_u32, AT(ejection_failures), 0, 1000000},
+    {"ejection_time", px_key_ms, AT(ejection_ms), 100, HOUR},
+    {"ejection_max_time", px_key_ms, AT(ejection_max_ms), 100, 24 * HOUR},
     {"mirror_in_flight", px_key_u32, AT(mirror_in_flight), 0, 100000},
     {"mirror_buffer", px_key_bytes32, AT(mirror_buffer_bytes), 4 * KIB, 16 * MIB},
     {"mirror_memory", px_key_bytes, AT(mirror_memory_bytes), 0, MIB *MIB},
@@ -72,6 +78,24 @@ static const struct px_node *find_either(const struct px_node *map, const char *
     return found ? found->key : map;
 }
 
+struct named_ms {
+    const char *key;
+    uint64_t ms;
+};
+
+static void check_order(struct px_parser *parser, const struct px_node *map,
+                        struct named_ms shorter, struct named_ms longer)
+{
+    char low[PX_UNITS_TEXT_SIZE];
+    char high[PX_UNITS_TEXT_SIZE];
+    if (shorter.ms > longer.ms) {
+        px_error(parser, find_either(map, shorter.key, longer.key),
+                 "limits: %s (%s) must not be longer than %s (%s)", shorter.key,
+                 px_units_write_duration(shorter.ms, low), longer.key,
+                 px_units_write_duration(longer.ms, high));
+    }
+}
+
 void px_parse_limits(struct px_parser *parser, const struct px_node *node, struct px_limits *limits)
 {
     if (!px_parse_map(parser, node, "limits", limit_keys,
@@ -83,12 +107,8 @@ void px_parse_limits(struct px_parser *parser, const struct px_node *node, struc
                  "limits: request_line and head together are %u bytes, at most %u are allowed",
                  limits->http.request_line_bytes + limits->http.head_bytes, HEAD_TOGETHER_MAX);
     }
-    if (limits->mirror_connect_ms > limits->mirror_total_ms) {
-        char connect[PX_UNITS_TEXT_SIZE];
-        char total[PX_UNITS_TEXT_SIZE];
-        px_error(parser, find_either(node, "mirror_connect", "mirror_total"),
-                 "limits: mirror_connect (%s) must not be longer than mirror_total (%s)",
-                 px_units_write_duration(limits->mirror_connect_ms, connect),
-                 px_units_write_duration(limits->mirror_total_ms, total));
-    }
+    check_order(parser, node, (struct named_ms){"mirror_connect", limits->mirror_connect_ms},
+                (struct named_ms){"mirror_total", limits->mirror_total_ms});
+    check_order(parser, node, (struct named_ms){"ejection_time", limits->ejection_ms},
+                (struct named_ms){"ejection_max_time", limits->ejection_max_ms});
 }

@@ -31,7 +31,10 @@ struct px_endpoint {
     _Atomic bool probed;   /* the first result is in */
     _Atomic uint32_t mode; /* enum strategy_mode */
     _Atomic uint32_t in_flight;
-    uint32_t references; /* control thread */
+    _Atomic uint32_t failures; /* of requests, in a row: proxy/upstream/outlier.h */
+    _Atomic bool ejected;      /* for these failures, for a while */
+    uint64_t ejections;        /* control thread: how often */
+    uint32_t references;       /* control thread */
 };
 
 struct px_snapshot_version {
