@@ -175,6 +175,13 @@ static void on_unused(void *context, struct px_snapshot *snapshot)
     px_rulebook_unused(server->book, snapshot);
 }
 
+static void on_failing(void *context, struct px_endpoint *endpoint)
+{
+    struct px_server *server = context;
+
+    px_health_eject(server->health, px_rulebook_snapshot(server->book), endpoint);
+}
+
 static void publish(void *workers, struct px_snapshot *snapshot, void (*on_switched)(void *context),
                     void *context)
 {
@@ -196,6 +203,7 @@ static int open_workers(struct px_server *server, uint32_t threads)
         .proxy_id = server->proxy_id,
         .snapshot = px_rulebook_snapshot(server->book),
         .on_unused = on_unused,
+        .on_failing = on_failing,
         .context = server,
     };
     char *why = NULL;

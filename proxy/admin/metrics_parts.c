@@ -50,6 +50,18 @@ static uint64_t get_open(struct px_endpoint *endpoint, const struct px_stats_end
     return counts->open;
 }
 
+static uint64_t get_ejections(struct px_endpoint *endpoint, const struct px_stats_endpoint *counts)
+{
+    (void)counts;
+    return endpoint->ejections;
+}
+
+static uint64_t get_ejected(struct px_endpoint *endpoint, const struct px_stats_endpoint *counts)
+{
+    (void)counts;
+    return atomic_load(&endpoint->ejected);
+}
+
 static uint64_t get_idle(struct px_endpoint *endpoint, const struct px_stats_endpoint *counts)
 {
     (void)endpoint;
@@ -64,6 +76,9 @@ static void put_endpoints(struct px_prom *prom, const struct px_snapshot *snapsh
         endpoint_fn *get;
     } families[] = {
         {"turnout_endpoint_up", "gauge", "1 when the endpoint answers its probes.", get_up},
+        {"turnout_ejections_total", "counter",
+         "Times that it got no requests for a while, because they failed in a row.", get_ejections},
+        {"turnout_endpoint_ejected", "gauge", "1 while it gets none.", get_ejected},
         {"turnout_upstream_requests_total", "counter", "Requests sent, retries included.",
          get_requests},
         {"turnout_upstream_in_flight", "gauge", "Connections in use, of all data loops.",

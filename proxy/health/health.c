@@ -123,8 +123,7 @@ int px_health_new(const struct px_health_options *options, struct px_health **re
     return 0;
 }
 
-static struct px_prober *find_prober(const struct px_health *health,
-                                     const struct px_endpoint *endpoint)
+struct px_prober *px_health_find(const struct px_health *health, const struct px_endpoint *endpoint)
 {
     struct tn_list *node;
 
@@ -140,7 +139,7 @@ static struct px_prober *find_prober(const struct px_health *health,
 static int update_endpoint(struct px_health *health, struct px_endpoint *endpoint,
                            const struct px_health_config *config)
 {
-    struct px_prober *prober = find_prober(health, endpoint);
+    struct px_prober *prober = px_health_find(health, endpoint);
     int error;
 
     if (prober) {
@@ -196,7 +195,7 @@ int px_health_update(struct px_health *health, const struct px_snapshot *snapsho
 
 const char *px_health_detail(const struct px_health *health, const struct px_endpoint *endpoint)
 {
-    const struct px_prober *prober = find_prober(health, endpoint);
+    const struct px_prober *prober = px_health_find(health, endpoint);
 
     return prober ? prober->detail : "";
 }

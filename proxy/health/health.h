@@ -38,6 +38,13 @@ int px_health_new(const struct px_health_options *options, struct px_health **re
  * some new endpoints have no prober; the next update tries again. */
 int px_health_update(struct px_health *health, const struct px_snapshot *snapshot);
 
+/*
+ * Requests to the endpoint failed too often in a row (upstream/outlier.h): no more for a while, if
+ * its version can do without it. False: it stays.
+ */
+bool px_health_eject(struct px_health *health, const struct px_snapshot *snapshot,
+                     struct px_endpoint *endpoint);
+
 /* Why the last probe failed, such as "connection refused"; "" when it did not. Valid until the next
  * turn of the loop. */
 const char *px_health_detail(const struct px_health *health, const struct px_endpoint *endpoint);

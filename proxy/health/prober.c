@@ -272,6 +272,7 @@ int px_prober_new(struct px_health *health, struct px_endpoint *endpoint,
     prober->endpoint = endpoint;
     prober->is_first = true;
     tn_deadline_init(&prober->deadline, on_deadline);
+    px_ejection_init(prober);
     if (px_prober_configure(prober, config) != 0) {
         free(prober);
         return -ENOMEM;
@@ -283,6 +284,7 @@ int px_prober_new(struct px_health *health, struct px_endpoint *endpoint,
 void px_prober_close(struct px_prober *prober)
 {
     tn_deadline_clear(px_health_loop(prober->health), &prober->deadline);
+    px_ejection_end(prober);
     prober->is_closing = true;
     prober->endpoint = NULL;
     if (prober->is_stream_alive)

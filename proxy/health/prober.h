@@ -10,6 +10,7 @@
 #include "lib/http/parser.h"
 #include "lib/net/deadline.h"
 #include "lib/net/stream.h"
+#include "proxy/health/ejection.h"
 #include "proxy/health/health.h"
 
 #define PX_HEALTH_DETAIL_SIZE 96
@@ -57,6 +58,10 @@ struct px_prober {
     size_t in_len;
     size_t drained;
     char detail[PX_HEALTH_DETAIL_SIZE];
+
+    struct tn_deadline ejection; /* until the endpoint gets requests again */
+    uint32_t ejections_in_a_row;
+    uint64_t forgiven_ms; /* from then on the next ejection is a first one */
 };
 
 int px_prober_new(struct px_health *health, struct px_endpoint *endpoint,
@@ -68,8 +73,17 @@ void px_prober_close(struct px_prober *prober);
 /* --- health.c ----------------------------------------------------------------------------------
  */
 
+/* --- ejection.c --------------------------------------------------------------------------------
+ */
+
+void px_ejection_init(struct px_prober *prober);
+void px_ejection_end(struct px_prober *prober);
+
 struct tn_loop *px_health_loop(struct px_health *health);
 uint64_t px_health_random(struct px_health *health);
+/* NULL: none. */
+struct px_prober *px_health_find(const struct px_health *health,
+                                 const struct px_endpoint *endpoint);
 void px_health_result(struct px_prober *prober, bool ok);
 void px_health_forget(struct px_prober *prober);
 

@@ -2,12 +2,18 @@
 
 #include <assert.h>
 
+/* Its probes are answered, and so are its requests. */
+static bool is_well(const struct px_endpoint *endpoint)
+{
+    return atomic_load_explicit(&endpoint->up, memory_order_relaxed) &&
+           !atomic_load_explicit(&endpoint->ejected, memory_order_relaxed);
+}
+
 bool px_pick_is_open(const struct px_endpoint *endpoint, bool has_key)
 {
     uint32_t mode = atomic_load_explicit(&endpoint->mode, memory_order_relaxed);
 
-    return atomic_load_explicit(&endpoint->up, memory_order_relaxed) &&
-           (mode == STRATEGY_ACTIVE || (has_key && mode == STRATEGY_DRAINING));
+    return is_well(endpoint) && (mode == STRATEGY_ACTIVE || (has_key && mode == STRATEGY_DRAINING));
 }
 
 bool px_pick_any_open(const struct px_snapshot_version *version, bool has_key)
@@ -28,7 +34,7 @@ static void describe(const struct px_snapshot_version *version, struct strategy_
             .index = endpoint->index,
             .in_flight = atomic_load_explicit(&endpoint->in_flight, memory_order_relaxed),
             .mode = (uint8_t)atomic_load_explicit(&endpoint->mode, memory_order_relaxed),
-            .up = atomic_load_explicit(&endpoint->up, memory_order_relaxed),
+            .up = is_well(endpoint),
         };
     }
 }

@@ -1,4 +1,5 @@
 #include "proxy/session/exchange.h"
+#include "proxy/upstream/outlier.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -124,6 +125,15 @@ void px_exchange_release(struct px_exchange *exchange, bool healthy)
     px_upstream_release(upstream, healthy);
 }
 
+void px_exchange_blame_endpoint(struct px_exchange *exchange)
+{
+    struct px_session *session = exchange->client->session;
+    struct px_endpoint *endpoint = version_of(exchange)->endpoints[exchange->decision.endpoint];
+
+    if (px_outlier_failed(endpoint, session->limits->ejection_failures) && session->on_failing)
+        session->on_failing(session, endpoint);
+}
+
 /*
  * The connection of this try is gone (exchange->upstream is NULL). True: another one is under way,
  * or the exchange has ended; the caller does nothing more.
@@ -192,6 +202,7 @@ static void on_ready(struct px_upstream *upstream, int error)
         struct px_retry_question question = question_of(exchange, upstream);
 
         exchange->upstream = NULL; /* the lease has ended already */
+        px_exchange_blame_endpoint(exchange);
         if (!try_again(exchange, &question))
             px_exchange_fail(exchange,
                              error == -ETIMEDOUT ? PX_FAILURE_CONNECT_TIMEOUT : PX_FAILURE_CONNECT);

@@ -281,6 +281,12 @@ static void check_body_floor(struct px_exchange *exchange)
         px_exchange_set_deadline(exchange, 1000);
 }
 
+static void fail_silent(struct px_exchange *exchange)
+{
+    px_exchange_blame_endpoint(exchange);
+    px_exchange_fail(exchange, PX_FAILURE_FIRST_BYTE_TIMEOUT);
+}
+
 void px_exchange_on_deadline(struct px_exchange *exchange)
 {
     struct px_client *client = exchange->client;
@@ -296,5 +302,5 @@ void px_exchange_on_deadline(struct px_exchange *exchange)
     else if (exchange->request_state == PX_REQUEST_BODY)
         check_body_floor(exchange);
     else
-        px_exchange_fail(exchange, PX_FAILURE_FIRST_BYTE_TIMEOUT);
+        fail_silent(exchange);
 }

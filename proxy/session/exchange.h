@@ -133,6 +133,9 @@ void px_exchange_connect(struct px_exchange *exchange);
 bool px_exchange_retry(struct px_exchange *exchange); /* after a failure of the upstream */
 void px_exchange_release(struct px_exchange *exchange, bool healthy);
 
+/* The endpoint's connection or protocol failed this request. */
+void px_exchange_blame_endpoint(struct px_exchange *exchange);
+
 /* response.c */
 void px_response_read(struct px_upstream *upstream, char *data, size_t len);
 void px_response_eof(struct px_upstream *upstream);

@@ -1,4 +1,5 @@
 #include "proxy/session/exchange.h"
+#include "proxy/upstream/outlier.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -57,6 +58,8 @@ static void write_to_client(struct reading *reading, const struct tn_http_step *
 static void fail(struct reading *reading, enum px_failure failure)
 {
     reading->head.len = 0;
+    if (failure == PX_FAILURE_UPSTREAM_PROTOCOL)
+        px_exchange_blame_endpoint(reading->exchange);
     px_exchange_fail(reading->exchange, failure);
 }
 
@@ -149,6 +152,7 @@ static void handle_head(struct reading *reading)
         handle_interim(reading);
         return;
     }
+    px_outlier_well(exchange->upstream->endpoint);
     how.date = px_session_date(session);
     if (write_head(reading, &how) != 0) {
         fail(reading, PX_FAILURE_UPSTREAM_PROTOCOL);
@@ -298,6 +302,9 @@ void px_response_broken(struct px_upstream *upstream, int error)
     struct px_exchange *exchange = upstream->user;
 
     (void)error;
+    /* A pooled connection that the service closed in its own time is nobody's fault. */
+    if (exchange->response_state == PX_RESPONSE_WAITING && !upstream->is_reused)
+        px_exchange_blame_endpoint(exchange);
     if (!px_exchange_retry(exchange))
         px_exchange_fail(exchange, PX_FAILURE_UPSTREAM_RESET);
 }

@@ -37,6 +37,8 @@ struct px_session {
     uint32_t client_count;
     uint32_t client_max;
     bool is_stopping;
+    /* limits->ejection_failures requests to it failed in a row. May be NULL. */
+    void (*on_failing)(struct px_session *session, struct px_endpoint *endpoint);
     void (*on_empty)(struct px_session *session); /* stopping, and the last client is gone */
     void *context;
 

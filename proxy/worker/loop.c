@@ -213,6 +213,13 @@ void px_data_loop_stop(struct px_data_loop *loop, uint64_t grace_ms)
     tn_timer_start(&loop->stop, REFUSE_MS, 0);
 }
 
+static void on_failing(struct px_session *session, struct px_endpoint *endpoint)
+{
+    const struct px_data_loop *loop = session->context;
+
+    px_workers_tell_failing(loop->workers, endpoint);
+}
+
 static int open_listener(struct px_data_loop *loop, uint32_t i, char **ret_why)
 {
     const struct px_config *config = loop->workers->options.config;
@@ -269,6 +276,7 @@ static int init_session(struct px_data_loop *loop)
     loop->session.log = &loop->log;
     loop->session.via_name = workers->via_name;
     loop->session.client_max = workers->client_max;
+    loop->session.on_failing = on_failing;
     loop->session.on_empty = on_empty;
     loop->session.context = loop;
     tn_random_init_system(&random);

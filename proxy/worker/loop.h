@@ -75,6 +75,7 @@ void px_data_loop_stop(struct px_data_loop *loop, uint64_t grace_ms);
 
 /* Mails to the control thread (workers.c). */
 void px_workers_tell_stopped(struct px_data_loop *loop);
+void px_workers_tell_failing(struct px_workers *workers, struct px_endpoint *endpoint);
 void px_workers_tell_unused(struct px_workers *workers, struct px_snapshot *snapshot);
 
 #endif

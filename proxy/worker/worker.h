@@ -24,6 +24,9 @@ struct px_workers_options {
     uint32_t thread_count;    /* resolved: at least 1 */
     uint64_t proxy_id;
     struct px_snapshot *snapshot; /* the first one */
+    /* Requests to this endpoint fail (session.h, on_failing). It is alive during the call. May be
+     * NULL. */
+    void (*on_failing)(void *context, struct px_endpoint *endpoint);
     /* No loop uses this snapshot any more: free it. */
     void (*on_unused)(void *context, struct px_snapshot *snapshot);
     void *context;

@@ -35,6 +35,13 @@ struct loop_mail {
     uint64_t grace_ms;
 };
 
+/* The teller's exchange keeps the endpoint alive; its giving back can only be mailed after this. */
+struct failing_mail {
+    struct tn_mail mail;
+    struct px_workers *workers;
+    struct px_endpoint *endpoint;
+};
+
 /* How many loops still use a snapshot: the control thread's count of the loops' counts. */
 struct unused_mail {
     struct tn_mail mail;
@@ -64,6 +71,28 @@ static void send_back(struct loop_mail *mail, tn_mail_fn *run)
 {
     mail->mail.run = run;
     tn_mailbox_post(&mail->loop->workers->control, &mail->mail);
+}
+
+static void on_failing_mail(struct tn_mail *base)
+{
+    struct failing_mail *mail = TN_CONTAINER_OF(base, struct failing_mail, mail);
+    const struct px_workers_options *options = &mail->workers->options;
+
+    if (options->on_failing)
+        options->on_failing(options->context, mail->endpoint);
+    free(mail);
+}
+
+void px_workers_tell_failing(struct px_workers *workers, struct px_endpoint *endpoint)
+{
+    struct failing_mail *mail = malloc(sizeof(*mail));
+
+    if (!mail)
+        return; /* it goes on failing, and is told again when its count starts anew */
+    mail->mail.run = on_failing_mail;
+    mail->workers = workers;
+    mail->endpoint = endpoint;
+    tn_mailbox_post(&workers->control, &mail->mail);
 }
 
 static void on_unused_mail(struct tn_mail *base)

@@ -170,6 +170,12 @@ static void on_snapshot_unused(struct px_snapshot_use *use)
     TN_CONTAINER_OF(use, struct rig, use)->is_snapshot_unused = true;
 }
 
+static void on_failing(struct px_session *session, struct px_endpoint *endpoint)
+{
+    (void)endpoint;
+    TN_CONTAINER_OF(session, struct rig, session)->failing_told++;
+}
+
 static void on_empty(struct px_session *session)
 {
     TN_CONTAINER_OF(session, struct rig, session)->is_empty = true;
@@ -249,6 +255,7 @@ struct rig *rig_new(const char *rules, const char *limits)
                                        .log = &rig->log,
                                        .via_name = "turnout-rig",
                                        .client_max = 100,
+                                       .on_failing = on_failing,
                                        .on_empty = on_empty};
     px_session_init(&rig->session);
     px_route_loop_init(&rig->session.route, 1, 0);

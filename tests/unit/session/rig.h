@@ -59,6 +59,7 @@ struct rig {
     _Atomic uint64_t memory;
     _Atomic uint32_t in_flight;
     bool is_empty, is_snapshot_unused;
+    unsigned failing_told;
 };
 
 /* rules: YAML under `rules:`; limits: YAML flow map. Versions: blue (upstreams 0, 1), green (2, 3).

@@ -516,6 +516,26 @@ static void test_session_tells_the_upstream_who_the_client_is(void **state)
     rig_free(rig);
 }
 
+static void test_session_tells_when_an_endpoint_fails_five_times_in_a_row(void **state)
+{
+    struct rig *rig = rig_new(BLUE, "{}");
+
+    (void)state;
+    answer_blue(rig, "garbage\r\n\r\n");
+    for (unsigned i = 1; i <= 10; i++) {
+        struct rig_client *client = rig_connect(rig);
+
+        rig_send(client, GET);
+        assert_true(rig_sees(client, "HTTP/1.1 502 "));
+        tn_stream_close(&client->stream);
+        rig_settle(rig);
+        rig->client_count--; /* its place may be taken again */
+        memset(client, 0, sizeof(*client));
+        assert_int_equal(rig->failing_told, i < 9 ? 0 : i - 8); /* two endpoints in turn */
+    }
+    rig_free(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -546,6 +566,7 @@ int main(void)
         cmocka_unit_test(test_session_answers_a_half_closed_client),
         cmocka_unit_test(test_session_refuses_when_all_endpoints_have_max_requests),
         cmocka_unit_test(test_session_tells_the_upstream_who_the_client_is),
+        cmocka_unit_test(test_session_tells_when_an_endpoint_fails_five_times_in_a_row),
         cmocka_unit_test(test_session_streams_a_large_answer_with_back_pressure),
     };
 
