@@ -142,10 +142,12 @@ static uint64_t until_let_in(struct stage *stage, const struct px_endpoint *endp
 
     uv_update_time(&stage->loop.uv);
     start = tn_loop_now_ms(&stage->loop);
+    uv_ref((uv_handle_t *)&stage->loop.sweep); /* nothing else keeps this loop going */
     while (endpoint->ejected) {
         uv_run(&stage->loop.uv, UV_RUN_ONCE);
         assert_true(tn_loop_now_ms(&stage->loop) < start + PATIENCE_MS);
     }
+    uv_unref((uv_handle_t *)&stage->loop.sweep);
     return tn_loop_now_ms(&stage->loop) - start;
 }
 
