@@ -122,7 +122,7 @@ static void put_kept_fields(struct rewrite *w, bool rewrite_cache_control)
         } else if (field->id == TN_HTTP_FIELD_DATE) {
             w->has_date = true;
         }
-        tn_http_run_add(&w->run, &w->out, tn_http_line(w->head, i));
+        tn_http_run_add(&w->run, &w->out, w->head, i);
     }
     tn_http_run_flush(&w->run, &w->out);
 }

@@ -35,8 +35,17 @@ void tn_http_put_upgrade(struct tn_http_output *out, const struct tn_http_head *
     TN_HTTP_PUT(out, "Connection: upgrade\r\n");
     for (unsigned i = 0; i < head->field_count; i++) {
         if (head->fields[i].id == TN_HTTP_FIELD_UPGRADE)
-            tn_http_put_str(out, tn_http_line(head, i));
+            tn_http_put_trimmed_line(out, head, i);
     }
+}
+
+void tn_http_put_trimmed_line(struct tn_http_output *out, const struct tn_http_head *head,
+                              unsigned i)
+{
+    tn_http_put_str(out, tn_http_view(head, head->fields[i].name));
+    TN_HTTP_PUT(out, ": ");
+    tn_http_put_str(out, tn_http_view(head, head->fields[i].value));
+    TN_HTTP_PUT(out, "\r\n");
 }
 
 static bool element_names(struct tn_str element, struct tn_str name)

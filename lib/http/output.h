@@ -102,9 +102,31 @@ static inline void tn_http_run_flush(struct tn_http_run *run, struct tn_http_out
     run->from = run->to = NULL;
 }
 
-static inline void tn_http_run_add(struct tn_http_run *run, struct tn_http_output *out,
-                                   struct tn_str line)
+/* Is the line "name: value" (or without the space) and its end, no other white space around? */
+static inline bool tn_http_is_plain_line(const struct tn_http_head *head, unsigned i)
 {
+    const struct tn_http_field *field = &head->fields[i];
+    size_t white = tn_http_line(head, i).len - field->name.len - field->value.len - sizeof(":\r");
+
+    return white == 0 ||
+           (white == 1 && head->base[field->name.offset + field->name.len + 1] == ' ');
+}
+
+/* "name: value": what was around the value stays behind. Never longer than the line. */
+void tn_http_put_trimmed_line(struct tn_http_output *out, const struct tn_http_head *head,
+                              unsigned i);
+
+/* Puts the line of field i: as it came, together with its neighbours, if it is in normal form. */
+static inline void tn_http_run_add(struct tn_http_run *run, struct tn_http_output *out,
+                                   const struct tn_http_head *head, unsigned i)
+{
+    struct tn_str line = tn_http_line(head, i);
+
+    if (!tn_http_is_plain_line(head, i)) {
+        tn_http_run_flush(run, out);
+        tn_http_put_trimmed_line(out, head, i);
+        return;
+    }
     if (run->to != line.ptr) {
         tn_http_run_flush(run, out);
         run->from = line.ptr;

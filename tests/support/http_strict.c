@@ -72,12 +72,13 @@ static const char *read_field(struct view text, struct line *ret_line)
         if ((c < 0x20 && c != '\t') || c == 0x7f)
             return "a control byte in a field value";
     }
-    while (value.len > 0 && (value.ptr[0] == ' ' || value.ptr[0] == '\t')) {
+    if (value.len > 0 && value.ptr[0] == ' ') {
         value.ptr++;
         value.len--;
     }
-    while (value.len > 0 && (value.ptr[value.len - 1] == ' ' || value.ptr[value.len - 1] == '\t'))
-        value.len--;
+    if (value.len > 0 && (value.ptr[0] == ' ' || value.ptr[0] == '\t' ||
+                          value.ptr[value.len - 1] == ' ' || value.ptr[value.len - 1] == '\t'))
+        return "white space around a field value";
     *ret_line = (struct line){name, value};
     return NULL;
 }

@@ -36,8 +36,19 @@ static void test_request_keeps_order_and_spelling(void **state)
     assert_string_equal(written("GET /x?y HTTP/1.1\r\nx-B:1\r\nHOST:   a\r\nX-b: 2 \t\r\n"
                                 "Accept:\r\nX-b: 3\r\n\r\n",
                                 &feed_request),
-                        "GET /x?y HTTP/1.1\r\nx-B:1\r\nHOST:   a\r\nX-b: 2 \t\r\nAccept:\r\n"
+                        "GET /x?y HTTP/1.1\r\nx-B:1\r\nHOST: a\r\nX-b: 2\r\nAccept:\r\n"
                         "X-b: 3\r\n" OURS("a") "\r\n");
+}
+
+/* Services that trim less than we do would see other values than we saw. */
+static void test_request_leaves_white_space_around_values_behind(void **state)
+{
+    (void)state;
+    assert_string_equal(written("POST / HTTP/1.1\r\nA:\t1\r\nhost:\ta\t\r\nB:  2\r\n"
+                                "Content-Length: \t5\r\nC: 3 \r\nD:\t\r\nE: \t \r\nF: x\ty\r\n\r\n",
+                                &feed_request),
+                        "POST / HTTP/1.1\r\nA: 1\r\nhost: a\r\nB: 2\r\nContent-Length: 5\r\n"
+                        "C: 3\r\nD: \r\nE: \r\nF: x\ty\r\n" OURS("a") "\r\n");
 }
 
 static void test_request_drops_fields_of_one_hop(void **state)
@@ -293,6 +304,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_request_keeps_order_and_spelling),
+        cmocka_unit_test(test_request_leaves_white_space_around_values_behind),
         cmocka_unit_test(test_request_drops_fields_of_one_hop),
         cmocka_unit_test(test_request_framing),
         cmocka_unit_test(test_request_upgrade_only_if_wanted),

@@ -44,7 +44,7 @@ static void test_response_keeps_what_passes(void **state)
                                 "Date: then\r\nContent-Length: 3\r\nETag: \"e\"\r\n\r\n",
                                 &feed_response),
                         "HTTP/1.1 200 Fine then\r\nset-cookie: a=1\r\nSet-Cookie: b=2\r\n"
-                        "Server:x \r\nDate: then\r\nContent-Length: 3\r\nETag: \"e\"\r\n\r\n");
+                        "Server: x\r\nDate: then\r\nContent-Length: 3\r\nETag: \"e\"\r\n\r\n");
     assert_false(chunked);
     assert_false(closing);
 }
