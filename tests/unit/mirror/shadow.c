@@ -280,3 +280,40 @@ bool shadow_received(const struct shadow_peer *peer, const char *text)
 {
     return peer->bytes && strstr(peer->bytes, text);
 }
+
+char shadow_much[65536];
+
+int shadow_setup(void **state)
+{
+    struct shadow *shadow = malloc(sizeof(*shadow));
+
+    assert_non_null(shadow);
+    memset(shadow_much, 'x', sizeof(shadow_much));
+    shadow_open(shadow);
+    *state = shadow;
+    return 0;
+}
+
+int shadow_teardown(void **state)
+{
+    shadow_close(*state);
+    free(*state);
+    return 0;
+}
+
+void shadow_assert_end(const struct shadow *shadow, const char *outcome, const char *reason,
+                       unsigned status)
+{
+    assert_string_equal(shadow->end.outcome, outcome);
+    assert_string_equal(shadow->end.reason, reason);
+    assert_int_equal(shadow->end.status, status);
+}
+
+uint32_t shadow_connections(const struct shadow *shadow)
+{
+    uint32_t open = 0;
+
+    for (unsigned i = 0; i < shadow->peer_count; i++)
+        open += !shadow->peers[i].is_ended;
+    return open;
+}

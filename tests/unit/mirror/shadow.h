@@ -75,4 +75,27 @@ bool shadow_received(const struct shadow_peer *peer, const char *text);
     "Authorization: Basic c2VjcmV0\r\n\r\n"
 #define SHADOW_OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
+#define SHADOW_POST(length)                                                                        \
+    "POST /form HTTP/1.1\r\nHost: example\r\nExpect: 100-continue\r\nContent-Length: " length      \
+    "\r\n\r\n"
+#define SHADOW_POST_CHUNKED                                                                        \
+    "POST /form HTTP/1.1\r\nHost: example\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+/* 64 KiB to send. */
+extern char shadow_much[65536];
+
+/* One shadow per test. */
+int shadow_setup(void **state);
+int shadow_teardown(void **state);
+
+/* What on_end told last. */
+void shadow_assert_end(const struct shadow *shadow, const char *outcome, const char *reason,
+                       unsigned status);
+
+/* Connections that we have not closed. */
+uint32_t shadow_connections(const struct shadow *shadow);
+
+#define DROPPED(shadow, name) shadow_counters(shadow)->dropped[PX_MIRROR_DROP_##name]
+#define FAILED(shadow, name) shadow_counters(shadow)->failed[PX_MIRROR_FAIL_##name]
+
 #endif

@@ -1,6 +1,5 @@
 /* Copies and the shadows they meet: the good one, and all bad ones of docs/reference/performance.
  */
-#include "proxy/mirror/copy.h"
 #include "tests/support/virtual_time.h"
 #include "tests/unit/mirror/shadow.h"
 
@@ -10,51 +9,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-#define POST(length)                                                                               \
-    "POST /form HTTP/1.1\r\nHost: example\r\nExpect: 100-continue\r\nContent-Length: " length      \
-    "\r\n\r\n"
-#define POST_CHUNKED "POST /form HTTP/1.1\r\nHost: example\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-static char *const much = (char[65536]){"x"};
-
-static int setup(void **state)
-{
-    struct shadow *shadow = malloc(sizeof(*shadow));
-
-    assert_non_null(shadow);
-    memset(much, 'x', 65536);
-    shadow_open(shadow);
-    *state = shadow;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    shadow_close(*state);
-    free(*state);
-    return 0;
-}
-
-#define DROPPED(shadow, name) shadow_counters(shadow)->dropped[PX_MIRROR_DROP_##name]
-#define FAILED(shadow, name) shadow_counters(shadow)->failed[PX_MIRROR_FAIL_##name]
-
-static void assert_end(const struct shadow *shadow, const char *outcome, const char *reason,
-                       unsigned status)
-{
-    assert_string_equal(shadow->end.outcome, outcome);
-    assert_string_equal(shadow->end.reason, reason);
-    assert_int_equal(shadow->end.status, status);
-}
-
-static uint32_t idle_count(struct shadow *shadow)
-{
-    uint32_t open = 0;
-
-    for (unsigned i = 0; i < shadow->peer_count; i++)
-        open += !shadow->peers[i].is_ended;
-    return open;
-}
 
 /* ---- the good shadow ---- */
 
@@ -77,7 +31,7 @@ static void test_mirror_sends_the_forwarded_head_marked(void **state)
     assert_false(shadow_received(peer, "Basic"));
     shadow_answer(peer, SHADOW_OK);
     shadow_run(shadow, 10);
-    assert_end(shadow, "answered", "", 200);
+    shadow_assert_end(shadow, "answered", "", 200);
     assert_string_equal(shadow->end_id, "id-1");
     assert_ptr_equal(shadow->end.endpoint, &shadow->endpoint);
     assert_int_equal(shadow_counters(shadow)->answered, 1);
@@ -100,7 +54,7 @@ static void test_mirror_uses_its_connection_again(void **state)
 static void test_mirror_sends_a_body_of_known_length(void **state)
 {
     struct shadow *shadow = *state;
-    struct px_mirror_copy *copy = shadow_begin(shadow, POST("10"));
+    struct px_mirror_copy *copy = shadow_begin(shadow, SHADOW_POST("10"));
     struct tn_str pieces[3] = {TN_STR("01"), {NULL, 0}, TN_STR("234")};
     struct shadow_peer *peer;
 
@@ -118,14 +72,14 @@ static void test_mirror_sends_a_body_of_known_length(void **state)
     assert_true(shadow_received(peer, "\r\n\r\n0123456789"));
     shadow_answer(peer, "HTTP/1.1 204 No Content\r\n\r\n");
     shadow_run(shadow, 10);
-    assert_end(shadow, "answered", "", 204);
-    assert_int_equal(idle_count(shadow), 1);
+    shadow_assert_end(shadow, "answered", "", 204);
+    assert_int_equal(shadow_connections(shadow), 1);
 }
 
 static void test_mirror_frames_chunks_anew(void **state)
 {
     struct shadow *shadow = *state;
-    struct px_mirror_copy *copy = shadow_begin(shadow, POST_CHUNKED);
+    struct px_mirror_copy *copy = shadow_begin(shadow, SHADOW_POST_CHUNKED);
     struct tn_str pieces[2] = {TN_STR("abc"), TN_STR("defghijklmnopqrst")};
 
     assert_true(px_mirror_body(copy, pieces, 2)); /* before the connection is there */
@@ -139,14 +93,14 @@ static void test_mirror_frames_chunks_anew(void **state)
                                 "\r\n\r\n14\r\nabcdefghijklmnopqrst\r\n3\r\nuvw\r\n0\r\n\r\n"));
     shadow_answer(shadow_peer(shadow, 0), SHADOW_OK);
     shadow_run(shadow, 10);
-    assert_end(shadow, "answered", "", 200);
+    shadow_assert_end(shadow, "answered", "", 200);
 }
 
 static void test_mirror_chunked_without_body_ends(void **state)
 {
     struct shadow *shadow = *state;
 
-    px_mirror_end(shadow_begin(shadow, POST_CHUNKED));
+    px_mirror_end(shadow_begin(shadow, SHADOW_POST_CHUNKED));
     shadow_run(shadow, 10);
     assert_true(shadow_received(shadow_peer(shadow, 0), "chunked\r\n\r\n0\r\n\r\n"));
 }
@@ -154,13 +108,13 @@ static void test_mirror_chunked_without_body_ends(void **state)
 static void test_mirror_large_body_arrives_whole(void **state)
 {
     struct shadow *shadow = *state;
-    struct px_mirror_copy *copy = shadow_begin(shadow, POST("8388608"));
+    struct px_mirror_copy *copy = shadow_begin(shadow, SHADOW_POST("8388608"));
     struct shadow_peer *peer;
     size_t head;
 
     shadow_run(shadow, 10);
     for (unsigned i = 0; i < (8u << 20) / 65536; i++) {
-        assert_true(shadow_body(copy, much, 65536));
+        assert_true(shadow_body(copy, shadow_much, 65536));
         shadow_run(shadow, 1);
     }
     px_mirror_end(copy);
@@ -170,8 +124,8 @@ static void test_mirror_large_body_arrives_whole(void **state)
     assert_int_equal(peer->len - head, 8u << 20);
     shadow_answer(peer, SHADOW_OK);
     shadow_run(shadow, 10);
-    assert_end(shadow, "answered", "", 200);
-    assert_int_equal(idle_count(shadow), 1);
+    shadow_assert_end(shadow, "answered", "", 200);
+    assert_int_equal(shadow_connections(shadow), 1);
 }
 
 static void test_mirror_id_is_made_when_the_request_has_none(void **state)
@@ -194,8 +148,8 @@ static void test_mirror_head_request_has_an_answer_without_body(void **state)
     shadow_run(shadow, 10);
     shadow_answer(shadow_peer(shadow, 0), "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n");
     shadow_run(shadow, 10);
-    assert_end(shadow, "answered", "", 200);
-    assert_int_equal(idle_count(shadow), 1);
+    shadow_assert_end(shadow, "answered", "", 200);
+    assert_int_equal(shadow_connections(shadow), 1);
 }
 
 /* ---- answers ---- */
@@ -220,8 +174,8 @@ static void test_mirror_answer_may_come_byte_by_byte(void **state)
                              "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
                              "HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n"
                              "3\r\nabc\r\n0\r\n\r\n");
-    assert_end(shadow, "answered", "", 201);
-    assert_int_equal(idle_count(shadow), 1);
+    shadow_assert_end(shadow, "answered", "", 201);
+    assert_int_equal(shadow_connections(shadow), 1);
 }
 
 static void test_mirror_answers_that_end_the_connection(void **state)
@@ -238,9 +192,9 @@ static void test_mirror_answers_that_end_the_connection(void **state)
         shadow_run(shadow, 10);
         shadow_answer(shadow_peer(shadow, i), answers[i]);
         shadow_run(shadow, 10);
-        assert_end(shadow, "answered", "", 200);
+        shadow_assert_end(shadow, "answered", "", 200);
         assert_int_equal(shadow->peer_count, i + 1);
-        assert_int_equal(idle_count(shadow), 0);
+        assert_int_equal(shadow_connections(shadow), 0);
     }
 }
 
@@ -255,7 +209,7 @@ static void test_mirror_answer_until_close_is_whole_at_eof_only(void **state)
     assert_int_equal(shadow->ends, 0);
     tn_stream_close(&shadow_peer(shadow, 0)->stream);
     shadow_run(shadow, 10);
-    assert_end(shadow, "answered", "", 200);
+    shadow_assert_end(shadow, "answered", "", 200);
 
     shadow_send(shadow, SHADOW_GET);
     shadow_run(shadow, 10);
@@ -263,7 +217,7 @@ static void test_mirror_answer_until_close_is_whole_at_eof_only(void **state)
     shadow_run(shadow, 10);
     tn_stream_reset(&shadow_peer(shadow, 1)->stream);
     shadow_run(shadow, 10);
-    assert_end(shadow, "failed", "reset", 200);
+    shadow_assert_end(shadow, "failed", "reset", 200);
 }
 
 static void test_mirror_broken_answers_fail(void **state)
@@ -295,7 +249,7 @@ static void test_mirror_broken_answers_fail(void **state)
             tn_stream_close(&shadow_peer(shadow, i)->stream);
         shadow_run(shadow, 10);
         assert_int_equal(shadow->ends, i + 1);
-        assert_end(shadow, "failed", cases[i].reason, cases[i].status);
+        shadow_assert_end(shadow, "failed", cases[i].reason, cases[i].status);
     }
 }
 
@@ -311,7 +265,7 @@ static void test_mirror_too_many_interim_answers_fail(void **state)
     assert_int_equal(shadow->ends, 0);
     shadow_answer(shadow_peer(shadow, 0), "HTTP/1.1 102 Processing\r\n\r\n");
     shadow_run(shadow, 10);
-    assert_end(shadow, "failed", "protocol", 0);
+    shadow_assert_end(shadow, "failed", "protocol", 0);
 }
 
 static void test_mirror_head_of_an_answer_is_bounded(void **state)
@@ -321,24 +275,24 @@ static void test_mirror_head_of_an_answer_is_bounded(void **state)
     shadow_send(shadow, SHADOW_GET);
     shadow_run(shadow, 10);
     shadow_answer(shadow_peer(shadow, 0), "HTTP/1.1 200 OK\r\nX: ");
-    much[65535] = '\0';
-    shadow_answer(shadow_peer(shadow, 0), much);
+    shadow_much[65535] = '\0';
+    shadow_answer(shadow_peer(shadow, 0), shadow_much);
     shadow_run(shadow, 10);
-    assert_end(shadow, "failed", "protocol", 0);
+    shadow_assert_end(shadow, "failed", "protocol", 0);
 }
 
 static void test_mirror_early_answer_counts_and_ends_the_copy(void **state)
 {
     struct shadow *shadow = *state;
-    struct px_mirror_copy *copy = shadow_begin(shadow, POST("100"));
+    struct px_mirror_copy *copy = shadow_begin(shadow, SHADOW_POST("100"));
 
     assert_true(shadow_body(copy, "first", 5));
     shadow_run(shadow, 10);
     shadow_answer(shadow_peer(shadow, 0),
                   "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n");
     shadow_run(shadow, 10);
-    assert_end(shadow, "answered", "", 413);
-    assert_int_equal(idle_count(shadow), 0); /* half a request is on it */
+    shadow_assert_end(shadow, "answered", "", 413);
+    assert_int_equal(shadow_connections(shadow), 0); /* half a request is on it */
     assert_false(shadow_body(copy, "second", 6));
     assert_int_equal(shadow->ends, 1);
 }
@@ -354,7 +308,7 @@ static void test_mirror_shadow_that_sleeps_is_waited_for(void **state)
     assert_int_equal(shadow->ends, 0);
     shadow_answer(shadow_peer(shadow, 0), SHADOW_OK);
     shadow_run(shadow, 10);
-    assert_end(shadow, "answered", "", 200);
+    shadow_assert_end(shadow, "answered", "", 200);
 }
 
 static void test_mirror_shadow_that_never_answers_times_out(void **state)
@@ -365,10 +319,10 @@ static void test_mirror_shadow_that_never_answers_times_out(void **state)
     shadow_run(shadow, 9999);
     assert_int_equal(shadow->ends, 0);
     shadow_run(shadow, 2 + TN_DEADLINE_TICK_MS);
-    assert_end(shadow, "failed", "timeout", 0);
+    shadow_assert_end(shadow, "failed", "timeout", 0);
     assert_true(shadow->end.duration_us >= 10000000 && shadow->end.duration_us < 10100000);
     shadow_run(shadow, 10);
-    assert_int_equal(idle_count(shadow), 0);
+    assert_int_equal(shadow_connections(shadow), 0);
 }
 
 static void test_mirror_shadow_that_refuses_drops(void **state)
@@ -379,7 +333,7 @@ static void test_mirror_shadow_that_refuses_drops(void **state)
     shadow_run(shadow, 1);
     shadow_send(shadow, SHADOW_GET);
     shadow_run(shadow, 10);
-    assert_end(shadow, "dropped", "connect", 0);
+    shadow_assert_end(shadow, "dropped", "connect", 0);
     assert_int_equal(DROPPED(shadow, CONNECT), 1);
 }
 
@@ -391,7 +345,7 @@ static void test_mirror_shadow_that_does_not_take_connections_drops(void **state
     if (tn_listener_refuse_new(&shadow->listener) != 0)
         skip();
     shadow_send(shadow, SHADOW_GET);
-    copy = shadow_begin(shadow, POST("5"));
+    copy = shadow_begin(shadow, SHADOW_POST("5"));
     shadow_run(shadow, 990);
     assert_int_equal(shadow->ends, 0);
     shadow_run(shadow, 20 + TN_DEADLINE_TICK_MS);
@@ -409,13 +363,13 @@ static void test_mirror_shadow_that_resets_after_the_head_fails(void **state)
     shadow_run(shadow, 10);
     tn_stream_reset(&shadow_peer(shadow, 0)->stream);
     shadow_run(shadow, 10);
-    assert_end(shadow, "failed", "reset", 200);
+    shadow_assert_end(shadow, "failed", "reset", 200);
 }
 
 static void test_mirror_shadow_with_an_endless_body_is_left(void **state)
 {
     struct shadow *shadow = *state;
-    struct tn_str piece = {much, 65536};
+    struct tn_str piece = {shadow_much, 65536};
     unsigned rounds = 0;
 
     shadow_send(shadow, SHADOW_GET);
@@ -427,15 +381,15 @@ static void test_mirror_shadow_with_an_endless_body_is_left(void **state)
         shadow_run(shadow, 1);
     }
     assert_true(rounds > 16); /* 1 MiB is drained */
-    assert_end(shadow, "answered", "", 200);
+    shadow_assert_end(shadow, "answered", "", 200);
     shadow_run(shadow, 10);
-    assert_int_equal(idle_count(shadow), 0);
+    assert_int_equal(shadow_connections(shadow), 0);
 }
 
 static void test_mirror_answer_below_the_drain_limit_keeps_the_connection(void **state)
 {
     struct shadow *shadow = *state;
-    struct tn_str piece = {much, 65536};
+    struct tn_str piece = {shadow_much, 65536};
 
     shadow_send(shadow, SHADOW_GET);
     shadow_run(shadow, 10);
@@ -443,25 +397,25 @@ static void test_mirror_answer_below_the_drain_limit_keeps_the_connection(void *
     for (unsigned i = 0; i < 16; i++)
         assert_int_equal(tn_stream_write(&shadow_peer(shadow, 0)->stream, &piece, 1), 0);
     shadow_run(shadow, 10);
-    assert_end(shadow, "answered", "", 200);
-    assert_int_equal(idle_count(shadow), 1);
+    shadow_assert_end(shadow, "answered", "", 200);
+    assert_int_equal(shadow_connections(shadow), 1);
 }
 
 static void test_mirror_shadow_that_reads_slowly_fails(void **state)
 {
     struct shadow *shadow = *state;
-    struct px_mirror_copy *copy = shadow_begin(shadow, POST("100000000"));
+    struct px_mirror_copy *copy = shadow_begin(shadow, SHADOW_POST("100000000"));
     size_t given = 0;
 
     shadow_run(shadow, 10);
     tn_stream_pause(&shadow_peer(shadow, 0)->stream);
-    while (shadow_body(copy, much, 65536)) {
+    while (shadow_body(copy, shadow_much, 65536)) {
         given += 65536;
         assert_true(given < 100000000);
         shadow_run(shadow, 1);
         assert_true(shadow->memory < 2 * 65536 + 8192);
     }
-    assert_end(shadow, "failed", "buffer", 0);
+    shadow_assert_end(shadow, "failed", "buffer", 0);
     assert_int_equal(shadow->memory, 0);
 }
 
@@ -469,13 +423,13 @@ static void test_mirror_shadow_that_reads_slowly_fails(void **state)
 static void test_mirror_shadow_that_reads_in_bursts_is_served(void **state)
 {
     struct shadow *shadow = *state;
-    struct px_mirror_copy *copy = shadow_begin(shadow, POST("4194304"));
+    struct px_mirror_copy *copy = shadow_begin(shadow, SHADOW_POST("4194304"));
 
     shadow_run(shadow, 10);
     for (unsigned i = 0; i < 4194304 / 16384; i++) {
         if (i % 4 == 0)
             tn_stream_pause(&shadow_peer(shadow, 0)->stream);
-        assert_true(shadow_body(copy, much, 16384));
+        assert_true(shadow_body(copy, shadow_much, 16384));
         if (i % 4 == 3)
             tn_stream_resume(&shadow_peer(shadow, 0)->stream);
         shadow_run(shadow, 1);
@@ -484,7 +438,7 @@ static void test_mirror_shadow_that_reads_in_bursts_is_served(void **state)
     shadow_run(shadow, 10);
     shadow_answer(shadow_peer(shadow, 0), SHADOW_OK);
     shadow_run(shadow, 10);
-    assert_end(shadow, "answered", "", 200);
+    shadow_assert_end(shadow, "answered", "", 200);
 }
 
 static void test_mirror_stale_connection_is_not_retried(void **state)
@@ -499,7 +453,7 @@ static void test_mirror_stale_connection_is_not_retried(void **state)
     tn_stream_close(&shadow_peer(shadow, 0)->stream);
     shadow_send(shadow, SHADOW_GET);
     shadow_run(shadow, 10);
-    assert_end(shadow, "failed", "reset", 0);
+    shadow_assert_end(shadow, "failed", "reset", 0);
     assert_int_equal(shadow->peer_count, 1);
     assert_int_equal(shadow->ends, 2);
 }
@@ -507,295 +461,25 @@ static void test_mirror_stale_connection_is_not_retried(void **state)
 static void test_mirror_connection_that_dies_before_the_first_byte_drops(void **state)
 {
     struct shadow *shadow = *state;
-    struct px_mirror_copy *copy = shadow_begin(shadow, POST("5"));
+    struct px_mirror_copy *copy = shadow_begin(shadow, SHADOW_POST("5"));
 
     shadow_run(shadow, 10);
     tn_stream_close(&shadow_peer(shadow, 0)->stream);
     shadow_run(shadow, 10);
-    assert_end(shadow, "dropped", "connect", 0);
+    shadow_assert_end(shadow, "dropped", "connect", 0);
     px_mirror_end(copy);
 
-    copy = shadow_begin(shadow, POST("5"));
+    copy = shadow_begin(shadow, SHADOW_POST("5"));
     shadow_run(shadow, 10);
     shadow_answer(shadow_peer(shadow, 1), SHADOW_OK); /* to nothing */
     shadow_run(shadow, 10);
-    assert_end(shadow, "dropped", "connect", 0);
+    shadow_assert_end(shadow, "dropped", "connect", 0);
     px_mirror_abort(copy);
-}
-
-/* ---- budgets ---- */
-
-static void test_mirror_without_endpoint_drops(void **state)
-{
-    struct shadow *shadow = *state;
-
-    shadow->endpoint.slot = 0;
-    assert_null(shadow_begin(shadow, SHADOW_GET));
-    assert_end(shadow, "dropped", "no_endpoint", 0);
-    assert_null(shadow->end.endpoint);
-    shadow->endpoint.slot = SHADOW_SLOT;
-}
-
-static void test_mirror_in_flight_is_capped(void **state)
-{
-    struct shadow *shadow = *state;
-
-    shadow->limits.mirror_in_flight = 3;
-    for (unsigned i = 0; i < 3; i++)
-        shadow_send(shadow, SHADOW_GET);
-    assert_null(shadow_begin(shadow, SHADOW_GET));
-    assert_end(shadow, "dropped", "in_flight", 0);
-    shadow_run(shadow, 10);
-    shadow_answer(shadow_peer(shadow, 1), SHADOW_OK);
-    shadow_run(shadow, 10);
-    shadow_send(shadow, SHADOW_GET);
-    assert_null(shadow_begin(shadow, SHADOW_GET));
-    assert_int_equal(DROPPED(shadow, IN_FLIGHT), 2);
-}
-
-static void test_mirror_in_flight_of_other_loops_counts(void **state)
-{
-    struct shadow *shadow = *state;
-
-    shadow->limits.mirror_in_flight = 3;
-    shadow->in_flight += 3;
-    shadow->limits.mirror_in_flight = 3;
-    {
-        /* shadow_check() knows of one loop only */
-        struct px_stats_mirror *counters = shadow_counters(shadow);
-
-        counters->selected += 3;
-        assert_null(shadow_begin(shadow, SHADOW_GET));
-        counters->selected -= 3;
-    }
-    shadow->in_flight -= 3;
-    assert_int_equal(DROPPED(shadow, IN_FLIGHT), 1);
-}
-
-static void test_mirror_lag_before_the_connection_is_bounded(void **state)
-{
-    struct shadow *shadow = *state;
-    struct px_mirror_copy *copy;
-    unsigned pieces = 0;
-
-    if (tn_listener_refuse_new(&shadow->listener) != 0)
-        skip();
-    copy = shadow_begin(shadow, POST("100000000"));
-    while (shadow_body(copy, much, 8192))
-        pieces++;
-    assert_int_equal(pieces, 7); /* and a head make less than 64 KiB */
-    assert_end(shadow, "dropped", "buffer", 0);
-    assert_int_equal(shadow->memory, 0);
-}
-
-/* A client's burst within one turn of the loop: the handshake is through, the loop does not know.
- */
-static void test_mirror_burst_before_the_loop_knows_of_the_connection(void **state)
-{
-    struct shadow *shadow = *state;
-    struct px_mirror_copy *copy = shadow_begin(shadow, POST("1048576"));
-    struct shadow_peer *peer;
-    const char *body;
-
-    for (unsigned i = 0; i < 16; i++) {
-        memset(much, 'a' + (int)i, 65536);
-        assert_true(shadow_body(copy, much, 65536));
-        shadow_check(shadow);
-        assert_true(shadow->memory < 65536 + 4096);
-    }
-    px_mirror_end(copy);
-    assert_int_equal(shadow_counters(shadow)->sent, 1);
-    shadow_run(shadow, 10);
-    peer = shadow_peer(shadow, 0);
-    body = strstr(peer->bytes, "\r\n\r\n") + 4;
-    assert_int_equal(peer->len - (size_t)(body - peer->bytes), 1048576);
-    for (unsigned i = 0; i < 1048576; i++)
-        assert_int_equal(body[i], 'a' + (int)(i / 65536));
-    shadow_answer(peer, SHADOW_OK);
-    shadow_run(shadow, 10);
-    assert_end(shadow, "answered", "", 200);
-    assert_int_equal(idle_count(shadow), 1);
-}
-
-/* More than the kernel takes: what is left of a half-taken buffer keeps its place. */
-static void test_mirror_burst_that_the_kernel_takes_in_part(void **state)
-{
-    struct shadow *shadow = *state;
-    struct px_mirror_copy *copy = shadow_begin(shadow, POST("100000000"));
-    struct shadow_peer *peer;
-    const char *body;
-    size_t given = 0;
-    bool is_partial = false;
-
-    for (unsigned i = 0; !is_partial; i++) {
-        bool was_full = copy->waiting_len + 20000 > 65536;
-
-        memset(much, 'a' + (int)(i % 26), 20000);
-        assert_true(i < 5000);
-        if (!shadow_body(copy, much, 20000))
-            skip(); /* this kernel takes a buffer as a whole or not at all */
-        given += 20000;
-        is_partial = was_full && copy->waiting_len > 0;
-    }
-    shadow_run(shadow, 10);
-    peer = shadow_peer(shadow, 0);
-    body = strstr(peer->bytes, "\r\n\r\n") + 4;
-    assert_int_equal(peer->len - (size_t)(body - peer->bytes), given);
-    for (size_t i = 0; i < given; i++)
-        assert_int_equal(body[i], 'a' + (int)(i / 20000 % 26));
-    px_mirror_abort(copy);
-}
-
-static void test_mirror_burst_to_a_shadow_that_resets_is_failed(void **state)
-{
-    struct shadow *shadow = *state;
-    struct px_mirror_copy *copy = shadow_begin(shadow, POST_CHUNKED);
-
-    assert_true(shadow_body(copy, much, 65535));
-    assert_int_equal(shadow_counters(shadow)->sent, 1);
-    shadow->refuse_all = true;
-    shadow_run(shadow, 10);
-    assert_end(shadow, "failed", "reset", 0);
-    assert_false(shadow_body(copy, much, 1));
-}
-
-static void test_mirror_memory_of_the_process_is_bounded(void **state)
-{
-    struct shadow *shadow = *state;
-    struct px_mirror_copy *first;
-    struct px_mirror_copy *second;
-
-    shadow->limits.mirror_memory_bytes = 60000;
-    first = shadow_begin(shadow, POST("100000"));
-    assert_true(shadow_body(first, much, 30000));
-    second = shadow_begin(shadow, POST("100000"));
-    assert_non_null(second);
-    assert_false(shadow_body(second, much, 30000));
-    assert_end(shadow, "dropped", "memory", 0);
-    shadow->limits.mirror_memory_bytes = shadow->memory + 1000; /* less than a copy needs */
-    assert_null(shadow_begin(shadow, SHADOW_GET));
-    assert_int_equal(DROPPED(shadow, MEMORY), 2);
-    px_mirror_abort(first);
-    assert_int_equal(shadow->memory, 0);
-}
-
-static void test_mirror_tail_counts_as_memory(void **state)
-{
-    struct shadow *shadow = *state;
-    struct px_mirror_copy *copy;
-    size_t given = 0;
-
-    shadow->limits.mirror_buffer_bytes = 1u << 20;
-    shadow->limits.mirror_memory_bytes = 100000;
-    copy = shadow_begin(shadow, POST("100000000"));
-    shadow_run(shadow, 10);
-    tn_stream_pause(&shadow_peer(shadow, 0)->stream);
-    while (shadow_body(copy, much, 16384)) {
-        given += 16384;
-        assert_true(given < 100000000);
-        assert_true(shadow->memory <= 100000);
-    }
-    assert_end(shadow, "failed", "memory", 0);
-}
-
-static void test_mirror_body_over_its_limit(void **state)
-{
-    struct shadow *shadow = *state;
-    struct px_mirror_copy *copy;
-
-    shadow->mirror.max_body_bytes = 1000;
-    assert_null(shadow_begin(shadow, POST("1001")));
-    assert_end(shadow, "dropped", "limit", 0);
-    /* of unknown length: known too late */
-    copy = shadow_begin(shadow, POST_CHUNKED);
-    assert_false(shadow_body(copy, much, 1001));
-    assert_end(shadow, "dropped", "limit", 0);
-    copy = shadow_begin(shadow, POST_CHUNKED);
-    assert_true(shadow_body(copy, much, 1000));
-    shadow_run(shadow, 10);
-    assert_false(shadow_body(copy, "x", 1));
-    assert_end(shadow, "failed", "limit", 0);
-    shadow_run(shadow, 10);
-    assert_int_equal(idle_count(shadow), 0);
-    px_mirror_end(shadow_begin(shadow, POST("1000")));
-}
-
-static void test_mirror_head_larger_than_the_buffer_drops(void **state)
-{
-    struct shadow *shadow = *state;
-
-    shadow->limits.mirror_buffer_bytes = 64;
-    assert_null(shadow_begin(shadow, SHADOW_GET));
-    assert_end(shadow, "dropped", "buffer", 0);
-}
-
-/* ---- the client's and the process's end ---- */
-
-static void test_mirror_client_that_leaves_early_ends_the_copy(void **state)
-{
-    struct shadow *shadow = *state;
-    struct px_mirror_copy *copy = shadow_begin(shadow, POST("10"));
-
-    px_mirror_abort(copy);
-    assert_end(shadow, "dropped", "client_left", 0);
-    copy = shadow_begin(shadow, POST("10"));
-    assert_true(shadow_body(copy, "12345", 5));
-    shadow_run(shadow, 10);
-    px_mirror_abort(copy);
-    assert_end(shadow, "failed", "client_left", 0);
-    shadow_run(shadow, 10);
-    assert_int_equal(idle_count(shadow), 0); /* half a request must not be continued by another */
-}
-
-static void test_mirror_stop_ends_all(void **state)
-{
-    struct shadow *shadow = *state;
-    struct px_mirror_copy *queued = shadow_begin(shadow, POST("10"));
-    struct px_mirror_copy *sent = shadow_begin(shadow, POST("10"));
-    struct px_mirror_copy *third = shadow_begin(shadow, POST("10"));
-
-    shadow_send(shadow, SHADOW_GET);
-    assert_true(shadow_body(sent, "12345", 5));
-    shadow_run(shadow, 10);
-    px_mirrors_stop(shadow->mirrors);
-    assert_int_equal(DROPPED(shadow, STOPPED), 2);
-    assert_int_equal(FAILED(shadow, STOPPED), 2);
-    assert_null(shadow_begin(shadow, SHADOW_GET));
-    assert_int_equal(DROPPED(shadow, STOPPED), 3);
-    /* the session still has three handles, and lets go in its own time */
-    assert_false(shadow_body(sent, "67890", 5));
-    px_mirror_end(queued);
-    px_mirror_abort(third);
-    assert_int_equal(shadow->ends, 5);
-}
-
-static void test_mirror_idle_connections_of_a_gone_endpoint_are_dropped(void **state)
-{
-    struct shadow *shadow = *state;
-
-    shadow_send(shadow, SHADOW_GET);
-    shadow_run(shadow, 10);
-    shadow_answer(shadow_peer(shadow, 0), SHADOW_OK);
-    shadow_run(shadow, 10);
-    assert_int_equal(idle_count(shadow), 1);
-    px_mirrors_drop_idle(shadow->mirrors, &shadow->endpoint);
-    shadow_run(shadow, 10);
-    assert_int_equal(idle_count(shadow), 0);
-}
-
-static void test_mirror_slow_client_may_outlast_the_deadline(void **state)
-{
-    struct shadow *shadow = *state;
-    struct px_mirror_copy *copy = shadow_begin(shadow, POST("10"));
-
-    shadow_run(shadow, 10100);
-    assert_end(shadow, "dropped", "timeout", 0); /* not a byte was sent */
-    assert_false(shadow_body(copy, "1", 1));
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, shadow_setup, shadow_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_mirror_sends_the_forwarded_head_marked),
         TEST(test_mirror_uses_its_connection_again),
@@ -823,21 +507,6 @@ int main(void)
         TEST(test_mirror_shadow_that_reads_in_bursts_is_served),
         TEST(test_mirror_stale_connection_is_not_retried),
         TEST(test_mirror_connection_that_dies_before_the_first_byte_drops),
-        TEST(test_mirror_without_endpoint_drops),
-        TEST(test_mirror_in_flight_is_capped),
-        TEST(test_mirror_in_flight_of_other_loops_counts),
-        TEST(test_mirror_lag_before_the_connection_is_bounded),
-        TEST(test_mirror_burst_before_the_loop_knows_of_the_connection),
-        TEST(test_mirror_burst_that_the_kernel_takes_in_part),
-        TEST(test_mirror_burst_to_a_shadow_that_resets_is_failed),
-        TEST(test_mirror_memory_of_the_process_is_bounded),
-        TEST(test_mirror_tail_counts_as_memory),
-        TEST(test_mirror_body_over_its_limit),
-        TEST(test_mirror_head_larger_than_the_buffer_drops),
-        TEST(test_mirror_client_that_leaves_early_ends_the_copy),
-        TEST(test_mirror_stop_ends_all),
-        TEST(test_mirror_idle_connections_of_a_gone_endpoint_are_dropped),
-        TEST(test_mirror_slow_client_may_outlast_the_deadline),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
