@@ -69,7 +69,7 @@ static int no_memory(struct px_change *change)
 static int refuse_messages(struct px_change *change, const struct px_messages *messages,
                            bool has_places)
 {
-    const char *first = NULL;
+    const struct px_message *first = NULL;
     json_t *errors = json_array();
 
     for (uint32_t i = 0; errors && i < messages->count; i++) {
@@ -78,7 +78,7 @@ static int refuse_messages(struct px_change *change, const struct px_messages *m
         if (message->severity != PX_ERROR)
             continue;
         if (!first)
-            first = message->text;
+            first = message;
         json_array_append_new(errors,
                               has_places && message->line > 0
                                   ? json_pack("{s:i, s:i, s:s}", "line", message->line, "column",
@@ -89,7 +89,10 @@ static int refuse_messages(struct px_change *change, const struct px_messages *m
         json_decref(errors);
         return no_memory(change);
     }
-    px_change_refuse(change, 422, "%s", first);
+    if (has_places && first->line == 0)
+        px_change_refuse(change, 422, "%s: %s", messages->file, first->text);
+    else
+        px_change_refuse(change, 422, "%s", first->text);
     if (has_places || json_array_size(errors) > 1)
         change->errors = errors;
     else

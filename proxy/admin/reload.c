@@ -44,7 +44,7 @@ json_t *px_reload_needs_restart(const struct px_config *old, const struct px_con
     for (size_t i = 0; list && i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (!parts[i].is_same)
             json_array_append_new(list,
-                                  json_sprintf("'%s' changed: that needs a restart", parts[i].key));
+                                  json_sprintf("%s changed: that needs a restart", parts[i].key));
     }
     return list;
 }
