@@ -88,8 +88,10 @@ struct px_exchange {
     uint32_t target_offset, target_len, method_len; /* within forward */
     char request_id[PX_REQUEST_ID_BYTES];
     uint8_t request_id_len;
-    char client_text[PX_ADDRESS_BYTES];
+    char client_text[PX_ADDRESS_BYTES]; /* who it is after trusted_proxies: log, decisions */
     uint8_t client_text_len;
+    char peer_text[PX_ADDRESS_BYTES]; /* who is connected: X-Forwarded-For */
+    uint8_t peer_text_len;
 
     char *partial; /* part of the upstream's head, when it came in pieces */
     uint32_t partial_len;
@@ -143,6 +145,7 @@ void px_response_broken(struct px_upstream *upstream, int error);
 
 /* answer.c */
 void px_answer_error(struct px_exchange *exchange, unsigned status, const char *why);
+void px_answer_options(struct px_exchange *exchange); /* OPTIONS that may go no further */
 
 /* tunnel.c */
 void px_tunnel_start(struct px_exchange *exchange);

@@ -91,19 +91,17 @@ static size_t write_ipv4(char *out, const unsigned char *bytes)
     return (size_t)(at - out);
 }
 
-static void write_text(struct px_exchange *exchange, const struct sockaddr_storage *address)
+static uint8_t write_text(char *out, const struct sockaddr_storage *address)
 {
     if (address->ss_family == AF_INET) {
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
 
-        exchange->client_text_len =
-            (uint8_t)write_ipv4(exchange->client_text, (const unsigned char *)&v4->sin_addr);
-        return;
+        return (uint8_t)write_ipv4(out, (const unsigned char *)&v4->sin_addr);
     }
-    if (!inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr,
-                   exchange->client_text, PX_ADDRESS_BYTES))
-        exchange->client_text[0] = '\0';
-    exchange->client_text_len = (uint8_t)strlen(exchange->client_text);
+    if (!inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, out,
+                   PX_ADDRESS_BYTES))
+        return 0;
+    return (uint8_t)strlen(out);
 }
 
 void px_peer_resolve(struct px_exchange *exchange, struct sockaddr_storage *ret_address)
@@ -113,18 +111,21 @@ void px_peer_resolve(struct px_exchange *exchange, struct sockaddr_storage *ret_
     const struct tn_http_head *head = &exchange->request;
 
     address_of(&client->address, ret_address);
+    exchange->peer_text_len = write_text(exchange->peer_text, ret_address);
     client->is_trusted = snapshot->trusted_count > 0 &&
                          px_prefixes_contain(snapshot->trusted, snapshot->trusted_count,
                                              (const struct sockaddr *)ret_address);
-    if (client->is_trusted) {
-        /* Several fields are one list (RFC 9110 5.3): the last field holds the nearest hops. */
-        for (uint32_t i = head->field_count; i > 0; i--) {
-            if (head->fields[i - 1].id != TN_HTTP_FIELD_X_FORWARDED_FOR)
-                continue;
-            walk_forwarded_for(exchange, tn_http_view(head, head->fields[i - 1].value),
-                               ret_address);
-            break;
-        }
+    if (!client->is_trusted) {
+        memcpy(exchange->client_text, exchange->peer_text, exchange->peer_text_len);
+        exchange->client_text_len = exchange->peer_text_len;
+        return;
     }
-    write_text(exchange, ret_address);
+    /* Several fields are one list (RFC 9110 5.3): the last field holds the nearest hops. */
+    for (uint32_t i = head->field_count; i > 0; i--) {
+        if (head->fields[i - 1].id != TN_HTTP_FIELD_X_FORWARDED_FOR)
+            continue;
+        walk_forwarded_for(exchange, tn_http_view(head, head->fields[i - 1].value), ret_address);
+        break;
+    }
+    exchange->client_text_len = write_text(exchange->client_text, ret_address);
 }

@@ -87,7 +87,7 @@ static int write_forward(struct px_exchange *exchange, const struct tn_http_forw
     exchange->forward_len = (uint32_t)len;
     exchange->method_len = head->method_text.len;
     exchange->target_offset = exchange->method_len + 1u;
-    exchange->target_len = head->target.len;
+    exchange->target_len = (uint32_t)tn_http_written_target_len(head);
     return 0;
 }
 
@@ -146,6 +146,41 @@ static bool is_too_large(const struct px_exchange *exchange)
     return exchange->request.content_length > 0 && (uint64_t)exchange->request.content_length > max;
 }
 
+/* Host for a request of HTTP/1.0 that names none: services refuse an empty one. */
+static struct tn_str host_of_endpoint(const struct px_exchange *exchange)
+{
+    const struct px_decision *decision = &exchange->decision;
+    const struct px_snapshot_version *versions = exchange->rules->snapshot->versions;
+
+    if (decision->version == STRATEGY_NONE || decision->endpoint == STRATEGY_NONE)
+        return TN_STR("");
+    return tn_str_of(versions[decision->version].endpoints[decision->endpoint]->address.text);
+}
+
+/* What an HTTP/1.0 request without Host is sent with: the name of nobody but the endpoint itself.
+ */
+static struct tn_str default_host(const struct px_exchange *exchange)
+{
+    const struct px_decision *decision = &exchange->decision;
+
+    if (decision->version == STRATEGY_NONE || decision->endpoint == STRATEGY_NONE)
+        return TN_STR("");
+    return tn_str_of(exchange->rules->snapshot->versions[decision->version]
+                         .endpoints[decision->endpoint]
+                         ->address.text);
+}
+
+/* OPTIONS with Max-Forwards: 0 asks whoever it has reached (RFC 9110 7.6.2). */
+static bool is_for_us(const struct px_exchange *exchange)
+{
+    const struct tn_http_field *field;
+
+    if (exchange->request.method != TN_HTTP_OPTIONS)
+        return false;
+    field = tn_http_find(&exchange->request, TN_HTTP_FIELD_MAX_FORWARDS);
+    return field && tn_str_equal(tn_http_view(&exchange->request, field->value), TN_STR("0"));
+}
+
 void px_request_head(struct px_exchange *exchange)
 {
     struct px_client *client = exchange->client;
@@ -161,15 +196,22 @@ void px_request_head(struct px_exchange *exchange)
     name_request(exchange);
     decide(exchange);
     how.via_name = tn_str_of(session->via_name);
-    how.client_address = (struct tn_str){exchange->client_text, exchange->client_text_len};
+    how.client_address = (struct tn_str){exchange->peer_text, exchange->peer_text_len};
     how.request_id = (struct tn_str){exchange->request_id, exchange->request_id_len};
     how.trusted = client->is_trusted;
     how.upgrade = head->upgrade;
+    how.default_host = default_host(exchange);
+    if (head->authority.len == 0)
+        how.default_host = host_of_endpoint(exchange);
     error = write_forward(exchange, &how);
     if (error) {
         px_exchange_fail(exchange, error == -ELOOP    ? PX_FAILURE_LOOP
                                    : error == -ENOMEM ? PX_FAILURE_NO_MEMORY
                                                       : PX_FAILURE_BAD_REQUEST);
+        return;
+    }
+    if (is_for_us(exchange)) {
+        px_answer_options(exchange);
         return;
     }
     if (exchange->decision.version == STRATEGY_NONE) {

@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +52,22 @@ static void test_session_answers_pipelined_requests_in_order(void **state)
     rig_send(client, many);
     assert_true(rig_sees_times(client, "\r\n\r\nok", 100));
     assert_int_equal(rig_requests(rig), 100);
+    rig_free(rig);
+}
+
+static void test_session_names_the_endpoint_where_no_host_was_sent(void **state)
+{
+    struct rig *rig = rig_new(BLUE, "{}");
+    struct rig_client *client = rig_connect(rig);
+    char host[2][40];
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++)
+        snprintf(host[i], sizeof(host[i]), "\r\nHost: 127.0.0.1:%u\r\n", rig->upstreams[i].port);
+    rig_send(client, "GET /a HTTP/1.0\r\n\r\n");
+    assert_true(rig_sees(client, "\r\n\r\nok"));
+    assert_true(strstr(rig->upstreams[0].received, host[0]) ||
+                strstr(rig->upstreams[1].received, host[1]));
     rig_free(rig);
 }
 
@@ -516,6 +533,37 @@ static void test_session_tells_the_upstream_who_the_client_is(void **state)
     rig_free(rig);
 }
 
+static void test_session_says_what_is_allowed(void **state)
+{
+    struct rig *rig = rig_new(BLUE, "{}");
+    struct rig_client *client = rig_connect(rig);
+    struct rig_client *connecting = rig_connect(rig);
+
+    (void)state;
+    rig_send(client, "OPTIONS * HTTP/1.1\r\nHost: x\r\nMax-Forwards: 0\r\n\r\n" GET);
+    assert_true(rig_sees(client, "HTTP/1.1 204 "));
+    assert_true(rig_sees(client, "Allow: GET, HEAD, POST"));
+    assert_true(rig_sees(client, "\r\n\r\nok"));
+    assert_int_equal(rig_requests(rig), 1);
+    rig_send(connecting, "CONNECT x:80 HTTP/1.1\r\nHost: x:80\r\n\r\n");
+    assert_true(rig_sees(connecting, "HTTP/1.1 405 "));
+    assert_true(rig_sees(connecting, "Allow: GET, HEAD, POST"));
+    rig_free(rig);
+}
+
+static void test_session_gives_a_1_0_request_without_host_the_endpoints(void **state)
+{
+    struct rig *rig = rig_new(BLUE, "{}");
+    struct rig_client *client = rig_connect(rig);
+
+    (void)state;
+    rig_send(client, "GET /a HTTP/1.0\r\n\r\n");
+    assert_true(rig_sees(client, "\r\n\r\nok"));
+    assert_true(strstr(rig->upstreams[0].received, "Host: 127.0.0.1:") ||
+                strstr(rig->upstreams[1].received, "Host: 127.0.0.1:"));
+    rig_free(rig);
+}
+
 static void test_session_tells_when_an_endpoint_fails_five_times_in_a_row(void **state)
 {
     struct rig *rig = rig_new(BLUE, "{}");
@@ -541,6 +589,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_session_keeps_both_connections_alive),
         cmocka_unit_test(test_session_answers_pipelined_requests_in_order),
+        cmocka_unit_test(test_session_names_the_endpoint_where_no_host_was_sent),
         cmocka_unit_test(test_session_takes_a_request_byte_by_byte),
         cmocka_unit_test(test_session_sends_head_and_body_of_a_post),
         cmocka_unit_test(test_session_refuses_bad_requests_and_forwards_nothing),
@@ -566,6 +615,8 @@ int main(void)
         cmocka_unit_test(test_session_answers_a_half_closed_client),
         cmocka_unit_test(test_session_refuses_when_all_endpoints_have_max_requests),
         cmocka_unit_test(test_session_tells_the_upstream_who_the_client_is),
+        cmocka_unit_test(test_session_says_what_is_allowed),
+        cmocka_unit_test(test_session_gives_a_1_0_request_without_host_the_endpoints),
         cmocka_unit_test(test_session_tells_when_an_endpoint_fails_five_times_in_a_row),
         cmocka_unit_test(test_session_streams_a_large_answer_with_back_pressure),
     };
