@@ -85,7 +85,8 @@ static bool has_same_limits(const struct px_limits *a, const struct px_limits *b
            a->side_buffer_bytes == b->side_buffer_bytes &&
            a->interim_responses == b->interim_responses && a->queue_length == b->queue_length &&
            a->queue_ms == b->queue_ms && a->connections == b->connections &&
-           a->mirror_in_flight == b->mirror_in_flight &&
+           a->ejection_failures == b->ejection_failures && a->ejection_ms == b->ejection_ms &&
+           a->ejection_max_ms == b->ejection_max_ms && a->mirror_in_flight == b->mirror_in_flight &&
            a->mirror_buffer_bytes == b->mirror_buffer_bytes &&
            a->mirror_memory_bytes == b->mirror_memory_bytes &&
            a->mirror_connect_ms == b->mirror_connect_ms &&

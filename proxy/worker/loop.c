@@ -54,14 +54,46 @@ static void on_listener_closed(struct tn_listener *listener)
     loop_of(listener)->listeners_open--;
 }
 
+static bool names_endpoint(const struct px_snapshot *snapshot, const struct px_endpoint *endpoint)
+{
+    for (uint32_t i = 0; i < snapshot->version_count; i++) {
+        for (uint32_t k = 0; k < snapshot->versions[i].endpoint_count; k++) {
+            if (snapshot->versions[i].endpoints[k] == endpoint)
+                return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Idle connections to endpoints that are gone: their slots will be somebody else's. snapshot: what
+ * is current, NULL when stopping.
+ */
+static void drop_gone(struct px_data_loop *loop, const struct px_snapshot *old,
+                      const struct px_snapshot *snapshot)
+{
+    for (uint32_t i = 0; i < old->version_count; i++) {
+        for (uint32_t k = 0; k < old->versions[i].endpoint_count; k++) {
+            struct px_endpoint *endpoint = old->versions[i].endpoints[k];
+
+            if (snapshot && names_endpoint(snapshot, endpoint))
+                continue;
+            px_pool_drop_idle(loop->pool, endpoint);
+            px_mirrors_drop_idle(loop->mirrors, endpoint);
+        }
+    }
+}
+
 static void on_unused(struct px_snapshot_use *use)
 {
     struct loop_use *loop_use = TN_CONTAINER_OF(use, struct loop_use, use);
-    struct px_workers *workers = loop_use->loop->workers;
+    struct px_data_loop *loop = loop_use->loop;
     struct px_snapshot *snapshot = use->snapshot;
 
     free(loop_use);
-    px_workers_tell_unused(workers, snapshot);
+    /* Its last exchanges may have given connections back since the switch. */
+    drop_gone(loop, snapshot, loop->session.rules ? loop->session.rules->snapshot : NULL);
+    px_workers_tell_unused(loop->workers, snapshot);
 }
 
 static struct px_snapshot_use *new_use(struct px_data_loop *loop, struct px_snapshot *snapshot)
@@ -76,39 +108,15 @@ static struct px_snapshot_use *new_use(struct px_data_loop *loop, struct px_snap
     return &loop_use->use;
 }
 
-static bool names_endpoint(const struct px_snapshot *snapshot, const struct px_endpoint *endpoint)
-{
-    for (uint32_t i = 0; i < snapshot->version_count; i++) {
-        for (uint32_t k = 0; k < snapshot->versions[i].endpoint_count; k++) {
-            if (snapshot->versions[i].endpoints[k] == endpoint)
-                return true;
-        }
-    }
-    return false;
-}
-
-/* Idle connections to endpoints that are gone: their slots will be somebody else's. */
-static void drop_gone(struct px_data_loop *loop, const struct px_snapshot *old,
-                      const struct px_snapshot *snapshot)
-{
-    for (uint32_t i = 0; i < old->version_count; i++) {
-        for (uint32_t k = 0; k < old->versions[i].endpoint_count; k++) {
-            struct px_endpoint *endpoint = old->versions[i].endpoints[k];
-
-            if (names_endpoint(snapshot, endpoint))
-                continue;
-            px_pool_drop_idle(loop->pool, endpoint);
-            px_mirrors_drop_idle(loop->mirrors, endpoint);
-        }
-    }
-}
-
 void px_data_loop_switch(struct px_data_loop *loop, struct px_snapshot *snapshot)
 {
     if (px_stats_adopt(loop->stats, snapshot) != 0)
         abort(); /* as in new_use */
     if (loop->session.rules && snapshot != loop->session.rules->snapshot)
         drop_gone(loop, loop->session.rules->snapshot, snapshot);
+    /* A copy, because idle connections look at it for as long as they live. */
+    loop->limits = *snapshot->limits;
+    loop->session.client_max = px_workers_client_max(loop->workers, &loop->limits);
     px_session_set_rules(&loop->session, new_use(loop, snapshot));
 }
 
@@ -269,13 +277,13 @@ static int init_session(struct px_data_loop *loop)
     struct tn_random random;
 
     loop->session.loop = &loop->loop;
-    loop->session.limits = &workers->options.config->limits;
+    loop->session.limits = &loop->limits;
     loop->session.stats = loop->stats;
     loop->session.pool = loop->pool;
     loop->session.mirrors = loop->mirrors;
     loop->session.log = &loop->log;
     loop->session.via_name = workers->via_name;
-    loop->session.client_max = workers->client_max;
+    loop->session.client_max = px_workers_client_max(workers, &loop->limits);
     loop->session.on_failing = on_failing;
     loop->session.on_empty = on_empty;
     loop->session.context = loop;
@@ -289,7 +297,7 @@ static int init_parts(struct px_data_loop *loop, char **ret_why)
     const struct px_config *config = loop->workers->options.config;
     struct px_mirrors_options mirrors = {
         .loop = &loop->loop,
-        .limits = &config->limits,
+        .limits = &loop->limits,
         .memory = &loop->workers->mirror_memory,
         .in_flight = &loop->workers->mirror_in_flight,
         .on_end = on_mirror_end,
@@ -303,7 +311,7 @@ static int init_parts(struct px_data_loop *loop, char **ret_why)
     loop->pool = malloc(sizeof(*loop->pool));
     if (!loop->pool)
         return -ENOMEM;
-    px_pool_init(loop->pool, &loop->loop, &config->limits, loop->stats);
+    px_pool_init(loop->pool, &loop->loop, &loop->limits, loop->stats);
     error = px_mirrors_new(&mirrors, &loop->mirrors);
     if (error)
         return error;
@@ -332,6 +340,7 @@ int px_data_loop_init(struct px_data_loop *loop, struct px_workers *workers, uin
     loop->is_clean = true;
     loop->is_loop_clean = true;
     loop->log.fd = -1;
+    loop->limits = workers->options.config->limits;
     px_session_init(&loop->session);
     error = tn_loop_init(&loop->loop);
     if (error)

@@ -27,6 +27,7 @@ struct px_data_loop {
     struct tn_listener *listeners;
     uint32_t listener_count;
     uint32_t listeners_open;
+    struct px_limits limits; /* of the current snapshot: what session, pool and mirrors look at */
     struct px_session session;
     struct px_pool *pool;
     struct px_mirrors *mirrors;
@@ -50,7 +51,6 @@ struct px_workers {
     _Atomic uint64_t mirror_memory;
     _Atomic uint32_t mirror_in_flight;
     struct sockaddr_storage *addresses; /* that the listeners got */
-    uint32_t client_max;                /* per loop */
     uint32_t running;                   /* loops that have not stopped */
     bool is_clean;
     bool is_stopping;
@@ -72,6 +72,9 @@ int px_data_loop_start(struct px_data_loop *loop);
 /* On the loop's thread. */
 void px_data_loop_switch(struct px_data_loop *loop, struct px_snapshot *snapshot);
 void px_data_loop_stop(struct px_data_loop *loop, uint64_t grace_ms);
+
+/* How many clients a loop may have: as configured, or as many as descriptors allow. */
+uint32_t px_workers_client_max(const struct px_workers *workers, const struct px_limits *limits);
 
 /* Mails to the control thread (workers.c). */
 void px_workers_tell_stopped(struct px_data_loop *loop);

@@ -297,21 +297,27 @@ int px_workers_address(const struct px_workers *workers, uint32_t i,
     return 0;
 }
 
-/* A request needs its client's connection and an upstream's, and perhaps a mirror's. */
-static uint32_t clients_per_loop(const struct px_workers *workers)
+/* Everything that the hard limit gives. */
+static void raise_descriptor_limit(void)
 {
-    const struct px_limits *limits = &workers->options.config->limits;
+    struct rlimit descriptors;
+
+    if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0 || descriptors.rlim_cur == descriptors.rlim_max)
+        return;
+    descriptors.rlim_cur = descriptors.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &descriptors);
+}
+
+/* A request needs its client's connection and an upstream's; mirrors come out of the reserve or are
+ * dropped. */
+uint32_t px_workers_client_max(const struct px_workers *workers, const struct px_limits *limits)
+{
     struct rlimit descriptors = {.rlim_cur = 1024, .rlim_max = 1024};
     uint64_t usable;
 
     if (limits->connections > 0)
         return (limits->connections + workers->loop_count - 1) / workers->loop_count;
     getrlimit(RLIMIT_NOFILE, &descriptors);
-    if (descriptors.rlim_cur < descriptors.rlim_max) {
-        descriptors.rlim_cur = descriptors.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &descriptors);
-        getrlimit(RLIMIT_NOFILE, &descriptors);
-    }
     usable = descriptors.rlim_cur > 2 * RESERVED_DESCRIPTORS
                  ? descriptors.rlim_cur - RESERVED_DESCRIPTORS
                  : descriptors.rlim_cur / 2;
@@ -339,7 +345,7 @@ int px_workers_new(const struct px_workers_options *options, char **ret_why,
         return -ENOMEM;
     }
     workers->loop_count = options->thread_count;
-    workers->client_max = clients_per_loop(workers);
+    raise_descriptor_limit();
     snprintf(workers->via_name, sizeof(workers->via_name), "turnout-%08x",
              (unsigned)(options->proxy_id & 0xffffffff));
     error = tn_mailbox_open(&workers->control, options->control);

@@ -330,6 +330,48 @@ static void test_worker_stop_under_load_fails_no_request(void **state)
     tear_down(stage);
 }
 
+/* A slow exchange of an older snapshot gives its connection back after its endpoint has left. */
+static void test_worker_keeps_no_connection_to_an_endpoint_that_left(void **state)
+{
+    struct stage *stage = new_stage();
+    struct px_config *first = stage->config;
+    struct px_messages messages;
+    struct upstream other;
+    struct client clients[2];
+    char text[512];
+
+    (void)state;
+    start_upstream(&other);
+    for (unsigned round = 0; round < 20; round++) {
+        uint16_t port = round % 2 ? stage->upstream.port : other.port;
+
+        start_client(stage, &clients[0], 50, true);
+        start_client(stage, &clients[1], 50, false);
+        snprintf(text, sizeof(text),
+                 "listen: [\"127.0.0.1:0\"]\nversions: {blue: {endpoints: [\"127.0.0.1:%u\"]}}\n"
+                 "log: {access: \"off\"}\nrules: [{name: main, weights: {blue: 1}}]\n",
+                 port);
+        px_messages_init(&messages);
+        assert_int_equal(px_config_parse(tn_str_of(text), "x", ".", &messages, &stage->config), 0);
+        px_messages_deinit(&messages);
+        build(stage);
+        for (uint32_t i = 0; i < px_registry_endpoint_count(stage->registry); i++)
+            px_registry_endpoint(stage->registry, i)->up = true;
+        px_workers_publish(stage->workers, stage->current, on_switched, stage);
+        run_until(stage, NULL, &stage->switched, round + 1);
+        px_config_free(stage->config);
+        for (unsigned i = 0; i < 2; i++)
+            pthread_join(clients[i].thread, NULL);
+        run_until(stage, NULL, &stage->unused, stage->built - 1);
+        assert_int_equal(clients[0].answered + clients[1].answered, 100);
+    }
+    stage->config = first;
+    shutdown(other.fd, SHUT_RDWR);
+    pthread_join(other.thread, NULL);
+    close(other.fd);
+    free_stage(stage);
+}
+
 static void test_worker_says_which_address_is_taken(void **state)
 {
     struct stage *stage = new_stage();
@@ -365,6 +407,7 @@ int main(void)
         cmocka_unit_test(test_worker_publishes_under_load_and_gives_every_snapshot_back),
         cmocka_unit_test(test_worker_sums_the_counters_of_all_loops),
         cmocka_unit_test(test_worker_stop_under_load_fails_no_request),
+        cmocka_unit_test(test_worker_keeps_no_connection_to_an_endpoint_that_left),
         cmocka_unit_test(test_worker_says_which_address_is_taken),
     };
 
