@@ -18,15 +18,43 @@ static bool next_token(struct tn_str *rest, struct tn_str *token)
     return true;
 }
 
-static bool names_h2c(struct tn_str value)
+static bool is_token(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+
+        if (!(c >= '0' && c <= '9') && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z') &&
+            (c == '\0' || !strchr("!#$%&'*+-.^_`|~", c)))
+            return false;
+    }
+    return len > 0;
+}
+
+/* protocol-name ["/" protocol-version], RFC 9110 7.8 */
+static bool is_protocol(struct tn_str s)
+{
+    const char *slash = memchr(s.ptr, '/', s.len);
+    size_t name = slash ? (size_t)(slash - s.ptr) : s.len;
+
+    return is_token(s.ptr, name) && (!slash || is_token(slash + 1, s.len - name - 1));
+}
+
+/* Every element a protocol, none of them HTTP/2: what servers could read in two ways does not pass.
+ */
+static bool may_upgrade_to(struct tn_str value)
 {
     struct tn_str token;
+    bool has_any = false;
 
     while (next_token(&value, &token)) {
-        if (token.len >= 3 && tn_str_equal_nocase((struct tn_str){token.ptr, 3}, TN_STR("h2c")))
-            return true;
+        if (token.len == 0)
+            continue;
+        if (!is_protocol(token) ||
+            (token.len >= 3 && tn_str_equal_nocase((struct tn_str){token.ptr, 3}, TN_STR("h2c"))))
+            return false;
+        has_any = true;
     }
-    return false;
+    return has_any;
 }
 
 /* Values come with the white space that follows them; an empty value may have come without a call
@@ -74,7 +102,7 @@ static void note_field(struct tn_http_findings *found, struct tn_http_field *fie
     case TN_HTTP_FIELD_UPGRADE:
         field->hop_by_hop = true;
         found->upgrade_field = true;
-        found->h2c = found->h2c || names_h2c(value);
+        found->upgrade_refused = found->upgrade_refused || !may_upgrade_to(value);
         break;
     case TN_HTTP_FIELD_PROXY_CONNECTION:
     case TN_HTTP_FIELD_KEEP_ALIVE:
@@ -180,7 +208,7 @@ enum tn_http_error tn_http_read_fields(struct tn_http_head *head,
     if (error)
         return error;
     head->keep_alive = !found->close_named && (head->version_minor == 1 || found->keep_alive_named);
-    head->upgrade =
-        head->version_minor == 1 && found->upgrade_named && found->upgrade_field && !found->h2c;
+    head->upgrade = head->version_minor == 1 && found->upgrade_named && found->upgrade_field &&
+                    !found->upgrade_refused;
     return TN_HTTP_OK;
 }

@@ -31,7 +31,7 @@ struct tn_http_findings {
     struct tn_str expect;
     struct tn_http_slice host_slice;
     bool upgrade_field;
-    bool h2c;
+    bool upgrade_refused; /* h2c, or no list of protocols */
     bool close_named;
     bool keep_alive_named;
     bool upgrade_named;

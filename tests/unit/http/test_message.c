@@ -211,6 +211,15 @@ static void test_upgrade_only_where_it_may_be(void **state)
     assert_false(UPGRADE("1", "upgrade", "Upgrade: h2c\r\n"));
     assert_false(UPGRADE("1", "upgrade", "Upgrade: websocket, H2C\r\n"));
     assert_false(UPGRADE("1", "upgrade", "Upgrade: websocket\r\nUpgrade: h2c-14\r\n"));
+    assert_true(UPGRADE("1", "upgrade", "Upgrade: a/1.0, , b\r\nUpgrade: c\r\n"));
+    assert_false(UPGRADE("1", "upgrade", "Upgrade:\r\n"));
+    assert_false(UPGRADE("1", "upgrade", "Upgrade: ,\r\n"));
+    assert_false(UPGRADE("1", "upgrade", "Upgrade: web socket\r\n"));
+    assert_false(UPGRADE("1", "upgrade", "Upgrade: \xa0websocket\r\n"));
+    assert_false(UPGRADE("1", "upgrade", "Upgrade: websocket: h2c\r\n"));
+    assert_false(UPGRADE("1", "upgrade", "Upgrade: /1\r\n"));
+    assert_false(UPGRADE("1", "upgrade", "Upgrade: a/\r\n"));
+    assert_false(UPGRADE("1", "upgrade", "Upgrade: a/1/2\r\n"));
 }
 
 int main(void)
