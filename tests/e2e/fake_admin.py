@@ -94,6 +94,10 @@ class FakeAdmin:
         self.path, self.requests = str(path), []
         self.answers = {"GET /v1/status": copy.deepcopy(STATUS), "GET /v1/share": copy.deepcopy(SHARE),
                         "GET /v1/rules": copy.deepcopy(RULES), "GET /v1/explain": copy.deepcopy(EXPLAIN)}
+        # Ages are told from now, not from when this module was read.
+        self.answers["GET /v1/status"]["applied_at"] = ago(740)
+        for rule, seconds in zip(self.answers["GET /v1/share"]["rules"], (7400, 740)):
+            rule["since"] = ago(seconds)
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
         self.listener.listen(16)
