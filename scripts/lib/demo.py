@@ -6,11 +6,13 @@ have. tour.py is what --tour does in between.
 """
 import argparse
 import fcntl
+import hashlib
 import os
 import shlex
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -42,11 +44,20 @@ def arguments():
     return parser.parse_args()
 
 
+def socket_path(folder):
+    """In the folder, unless the kernel's 107 bytes for such a path are too few."""
+    path = folder / "turnout.sock"
+    if len(os.fsencode(path)) <= 107:
+        return path
+    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"turnout-demo-{os.getuid()}-{name}" / "turnout.sock"
+
+
 def print_environment(folder):
     """For eval: works before, while and after a demo runs."""
     path = f"{build_folder()}/bin"
     print(f"export PATH={shlex.quote(path)}:\"$PATH\"")
-    print(f"export TURNOUT_ADMIN={shlex.quote('unix:' + str(folder / 'turnout.sock'))}")
+    print(f"export TURNOUT_ADMIN={shlex.quote(f'unix:{socket_path(folder)}')}")
 
 
 def given_or_free(port, preferred, what):
@@ -96,7 +107,7 @@ class Demo:
     def config(self, port, metrics_port):
         return {
             "listen": [f"127.0.0.1:{port}"],
-            "admin": "unix:./turnout.sock",
+            "admin": f"unix:{socket_path(self.folder)}",
             "metrics": f"127.0.0.1:{metrics_port}",
             "store": {"file": "./turnout.store"},
             "log": {"access": "./access.log", "format": "json"},
@@ -119,6 +130,10 @@ class Demo:
         metrics_port = given_or_free(options.metrics_port, 9090, "--metrics-port")
         self.fleet = Fleet(self.folder / "pods", ports).launch()
         self.fleet.wait_ready()
+        socket_folder = socket_path(self.folder).parent
+        socket_folder.mkdir(mode=0o700, exist_ok=True)
+        if socket_folder.stat().st_uid != os.getuid():
+            raise Refused(f"{socket_folder} belongs to somebody else: give --dir another folder")
         self.proxy = Proxy(self.folder, self.config(port, metrics_port))
         for path in (self.proxy.out_path, self.proxy.err_path):
             path.unlink(missing_ok=True)
