@@ -1,0 +1,75 @@
+#include "proxy/worker/loop.h"
+
+#include <stdlib.h>
+
+/* One per snapshot and loop. */
+struct loop_use {
+    struct px_snapshot_use use;
+    struct px_data_loop *loop;
+};
+
+static bool names_endpoint(const struct px_snapshot *snapshot, const struct px_endpoint *endpoint)
+{
+    for (uint32_t i = 0; i < snapshot->version_count; i++) {
+        for (uint32_t k = 0; k < snapshot->versions[i].endpoint_count; k++) {
+            if (snapshot->versions[i].endpoints[k] == endpoint)
+                return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Idle connections to endpoints that are gone: their slots will be somebody else's. snapshot: what
+ * is current, NULL when stopping.
+ */
+static void drop_gone(struct px_data_loop *loop, const struct px_snapshot *old,
+                      const struct px_snapshot *snapshot)
+{
+    for (uint32_t i = 0; i < old->version_count; i++) {
+        for (uint32_t k = 0; k < old->versions[i].endpoint_count; k++) {
+            struct px_endpoint *endpoint = old->versions[i].endpoints[k];
+
+            if (snapshot && names_endpoint(snapshot, endpoint))
+                continue;
+            px_pool_drop_idle(loop->pool, endpoint);
+            px_mirrors_drop_idle(loop->mirrors, endpoint);
+        }
+    }
+}
+
+static void on_unused(struct px_snapshot_use *use)
+{
+    struct loop_use *loop_use = TN_CONTAINER_OF(use, struct loop_use, use);
+    struct px_data_loop *loop = loop_use->loop;
+    struct px_snapshot *snapshot = use->snapshot;
+
+    free(loop_use);
+    /* Its last exchanges may have given connections back since the switch. */
+    drop_gone(loop, snapshot, loop->session.rules ? loop->session.rules->snapshot : NULL);
+    px_workers_tell_unused(loop->workers, snapshot);
+}
+
+static struct px_snapshot_use *new_use(struct px_data_loop *loop, struct px_snapshot *snapshot)
+{
+    struct loop_use *loop_use = malloc(sizeof(*loop_use));
+
+    if (!loop_use)
+        abort(); /* a loop that can't take the rules that all others have would lie from then on */
+    loop_use->use =
+        (struct px_snapshot_use){.snapshot = snapshot, .users = 1, .on_unused = on_unused};
+    loop_use->loop = loop;
+    return &loop_use->use;
+}
+
+void px_data_loop_switch(struct px_data_loop *loop, struct px_snapshot *snapshot)
+{
+    if (px_stats_adopt(loop->stats, snapshot) != 0)
+        abort(); /* as in new_use */
+    if (loop->session.rules && snapshot != loop->session.rules->snapshot)
+        drop_gone(loop, loop->session.rules->snapshot, snapshot);
+    /* A copy, because idle connections look at it for as long as they live. */
+    loop->limits = *snapshot->limits;
+    loop->session.client_max = px_workers_client_max(loop->workers, &loop->limits);
+    px_session_set_rules(&loop->session, new_use(loop, snapshot));
+}
