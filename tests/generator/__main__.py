@@ -1,0 +1,54 @@
+"""Generated cases by hand:
+
+  tests/generate --cases 200000             a seed of its own, printed
+  tests/generate --seed 7 --cases 1000      the same cases again
+  tests/generate --seed 7 --only 4711       one case, with what it sends
+
+The binaries are those of build/dev or of TURNOUT_BUILD=DIR. Exit code 0 only when nothing was wrong.
+"""
+import argparse
+import secrets
+import sys
+import time
+
+from .cases import Generator
+from .run import Run
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests/generate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", type=int, default=20000)
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--only", type=int, action="append", help="the number of a case; may be repeated")
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--patience", type=float, default=6.0, help="seconds that a case may take")
+    parser.add_argument("--no-mirror", action="store_true")
+    options = parser.parse_args()
+    seed = options.seed if options.seed is not None else secrets.randbelow(1 << 32)
+    generator = Generator(seed)
+    if options.only:
+        for number in options.only:
+            case = generator.case(number)
+            print(f"{case!r}\n  pieces: {case.pieces}\n  model: {case.expected}")
+    print(f"seed {seed}, {len(generator.cuts)} cuts of valid requests in {options.cases} cases", flush=True)
+    began = time.monotonic()
+    said_at = [began]
+
+    def progress(run):
+        if time.monotonic() - said_at[0] > 10:
+            said_at[0] = time.monotonic()
+            print(f"  {sum(run.kinds.values())} cases, {len(run.failures)} failures, {run.rss()} KiB, {run.descriptors()} descriptors", flush=True)
+
+    run = Run(generator, connections=options.connections, patience_s=options.patience, mirror=not options.no_mirror).start()
+    run.play(options.only or range(options.cases), progress)
+    failures = run.finish()
+    for failure in failures[:30]:
+        print(f"FAILED {failure}")
+    took = time.monotonic() - began
+    print(f"{run.summary()}; {took:.1f} s ({sum(run.kinds.values()) / took:.0f} a second)")
+    print(f"seed {seed}: {'FAILED: ' + str(len(failures)) if failures else 'passed'}")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
