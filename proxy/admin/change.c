@@ -251,8 +251,14 @@ static int compute_reload(struct px_rulebook *book, struct px_change *change)
 {
     struct px_change_work *work = change->work;
     struct px_merge merge = {.current = book->rules, .applied = book->hashes, .notes = work->notes};
+    static const char *const members[] = {NULL};
+    struct px_edit edit = {.request = change->request};
     json_t *merged = NULL;
-    int error = load_config(book, change);
+    int error;
+
+    if (px_edit_check_members(&edit, members) != 0)
+        return px_change_refuse(change, 422, "%s", edit.detail);
+    error = load_config(book, change);
 
     if (!error)
         error = check_restart(book, change);

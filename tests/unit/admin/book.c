@@ -12,6 +12,24 @@
 
 #include <cmocka.h>
 
+/* Older snapshots come back as soon as all have switched. */
+static void switch_now(struct book *book)
+{
+    void (*on_switched)(void *context) = book->on_switched;
+
+    book->on_switched = NULL;
+    if (book->published >= 2) {
+        px_rulebook_unused(book->book, book->snapshots[book->published - 2]);
+        book->snapshots[book->published - 2] = NULL;
+    }
+    on_switched(book->switch_context);
+}
+
+static void on_timer(struct tn_timer *timer)
+{
+    switch_now(TN_CONTAINER_OF(timer, struct book, timer));
+}
+
 int book_setup(void **state)
 {
     struct book *book = calloc(1, sizeof(*book));
@@ -23,6 +41,7 @@ int book_setup(void **state)
     snprintf(book->store, sizeof(book->store), "%s/turnout.store", book->folder);
     tn_log_set_level(TN_LOG_ERROR);
     assert_int_equal(tn_loop_init(&book->loop), 0);
+    assert_int_equal(tn_timer_open(&book->timer, &book->loop, on_timer), 0);
     assert_int_equal(px_stats_new(&book->stats), 0);
     *state = book;
     return 0;
@@ -35,6 +54,7 @@ int book_teardown(void **state)
 
     if (book->book)
         book_close(book);
+    tn_timer_close(&book->timer, NULL);
     assert_int_equal(tn_loop_deinit(&book->loop), 0);
     px_stats_free(book->stats);
     json_decref(book->answer);
@@ -82,6 +102,8 @@ static void publish(void *workers, struct px_snapshot *snapshot, void (*on_switc
     book->store_size_when_published = book_store_size(book);
     book->on_switched = on_switched;
     book->switch_context = context;
+    if (!book->is_by_hand)
+        tn_timer_start(&book->timer, 0, 0);
 }
 
 static void collect(void *workers, void (*on_stats)(void *context, struct px_stats *stats),
@@ -99,26 +121,10 @@ static void collect(void *workers, void (*on_stats)(void *context, struct px_sta
 
 const struct px_publisher book_publisher_ops = {.publish = publish, .collect = collect};
 
-/* Older snapshots come back as soon as all have switched. */
-static void switch_now(struct book *book)
-{
-    void (*on_switched)(void *context) = book->on_switched;
-
-    book->on_switched = NULL;
-    if (book->published >= 2) {
-        px_rulebook_unused(book->book, book->snapshots[book->published - 2]);
-        book->snapshots[book->published - 2] = NULL;
-    }
-    on_switched(book->switch_context);
-}
-
 void book_turn(struct book *book)
 {
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 5; i++)
         uv_run(&book->loop.uv, UV_RUN_NOWAIT);
-        if (book->on_switched && !book->is_by_hand)
-            switch_now(book);
-    }
 }
 
 void book_switch(struct book *book)

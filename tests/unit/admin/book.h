@@ -8,6 +8,7 @@
 #ifndef TEST_BOOK_H
 #define TEST_BOOK_H
 
+#include "lib/net/control.h"
 #include "proxy/admin/rulebook.h"
 
 struct book {
@@ -17,7 +18,8 @@ struct book {
     char store[96];
     struct px_registry *registry;
     struct px_rulebook *book;
-    bool is_by_hand; /* switching waits for book_switch() */
+    bool is_by_hand;       /* switching waits for book_switch() */
+    struct tn_timer timer; /* else it comes with the next turn */
 
     /* what the book asked its publisher for */
     unsigned published;
