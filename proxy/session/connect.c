@@ -28,6 +28,7 @@ static void use_upstream(struct px_exchange *exchange)
     exchange->is_blocked = false;
     exchange->is_head_unsent = true;
     exchange->has_answer_bytes = false;
+    exchange->is_request_cut = false;
     tn_http_parser_start(&upstream->parser, &exchange->response,
                          exchange->request.method == TN_HTTP_HEAD);
 }

@@ -297,6 +297,8 @@ void px_exchange_on_deadline(struct px_exchange *exchange)
         px_exchange_fail(exchange, PX_FAILURE_HEAD_TIMEOUT);
     else if (tn_loop_now_ms(client->session->loop) >= exchange->total_deadline_ms)
         px_exchange_fail(exchange, PX_FAILURE_TOTAL_TIMEOUT);
+    else if (exchange->is_request_cut && exchange->response_state == PX_RESPONSE_WAITING)
+        px_exchange_fail(exchange, PX_FAILURE_UPSTREAM_RESET);
     else if (exchange->response_state == PX_RESPONSE_BODY || exchange->is_blocked)
         px_exchange_fail(exchange, PX_FAILURE_IDLE_TIMEOUT);
     else if (exchange->request_state == PX_REQUEST_BODY)

@@ -45,8 +45,9 @@ struct px_client {
     bool is_feeding;         /* parsing is under way further up the stack */
     bool is_lingering;
     bool is_tunnel;
-    bool is_half_closed; /* the client sends no more */
-    bool is_trusted;     /* its address is in trusted_proxies (of the last snapshot asked) */
+    bool is_half_closed;       /* the client sends no more */
+    bool expects_proxy_header; /* nothing is HTTP before it was read */
+    bool is_trusted;           /* its address is in trusted_proxies (of the last snapshot asked) */
 };
 
 struct px_exchange {
@@ -64,6 +65,7 @@ struct px_exchange {
     bool is_keep_alive;       /* with the client, once the answer is out */
     bool has_answer_bytes;    /* anything received on this upstream connection */
     bool has_retried_reused;
+    bool is_request_cut; /* the upstream takes no more of the body, but may have answered */
     bool is_tunnel;
     bool is_client_1_0;
     uint8_t interim_count;
@@ -104,9 +106,16 @@ struct px_exchange {
 
 /* client.c */
 void px_client_continue(struct px_client *client); /* parses what is pending, if it is its turn */
+bool px_client_hold(struct px_client *client, const char *data,
+                    size_t len); /* adds to pending; false: no memory */
+void px_client_drop(struct px_client *client,
+                    size_t used); /* that many bytes of pending are done with */
 void px_client_close(struct px_client *client);
 void px_client_linger(struct px_client *client);
 void px_client_set_deadline(struct px_client *client, uint64_t after_ms);
+
+/* proxy_header.c */
+void px_client_read_proxy_header(struct px_client *client, const char *data, size_t len);
 
 /* exchange.c */
 struct px_exchange *px_exchange_new(struct px_client *client);

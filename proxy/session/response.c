@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define EARLY_ANSWER_MS 1000
+
 static const struct tn_clock *const wall = &tn_clock_system;
 
 /* One read from the upstream under way: the head that waits for body bytes, so that both go in one
@@ -170,7 +172,7 @@ static void handle_end(struct reading *reading, bool extra)
 {
     struct px_exchange *exchange = reading->exchange;
     bool is_reusable = exchange->response.keep_alive && !exchange->response.until_close && !extra &&
-                       exchange->request_state == PX_REQUEST_DONE;
+                       exchange->request_state == PX_REQUEST_DONE && !exchange->is_request_cut;
 
     exchange->response_state = PX_RESPONSE_DONE;
     /* Reading may have been paused for a slow client: the pool wants to hear of idle connections.
@@ -286,7 +288,10 @@ void px_response_eof(struct px_upstream *upstream)
         px_tunnel_upstream_eof(exchange);
         return;
     }
+    /* Behind a failed write an end may be a reset: it proves nothing about an answer until close.
+     */
     if (exchange->response_state == PX_RESPONSE_BODY &&
+        !(exchange->is_request_cut && exchange->response.until_close) &&
         tn_http_parser_finish(&upstream->parser, &step) == TN_HTTP_OK &&
         (step.events & TN_HTTP_STEP_END)) {
         write_to_client(&reading, &step);
@@ -297,11 +302,33 @@ void px_response_eof(struct px_upstream *upstream)
     px_response_broken(upstream, -ECONNRESET);
 }
 
+/*
+ * The service takes no more of the body, but what it said before it broke off may still wait to be
+ * read: an early answer, and a reset behind it (RFC 9112 9.5). So stop sending, and let reading
+ * tell: either it is an answer, or this comes again.
+ */
+static bool wait_for_early_answer(struct px_exchange *exchange, struct px_upstream *upstream)
+{
+    if (upstream->stream.is_eof || exchange->is_request_cut || exchange->is_tunnel ||
+        !tn_http_has_body(&exchange->request))
+        return false;
+    exchange->is_request_cut = true;
+    if (exchange->request_state != PX_REQUEST_DONE) {
+        exchange->is_blocked = true;
+        tn_stream_pause(&exchange->client->stream);
+    }
+    if (exchange->response_state == PX_RESPONSE_WAITING)
+        px_exchange_set_deadline(exchange, EARLY_ANSWER_MS);
+    return true;
+}
+
 void px_response_broken(struct px_upstream *upstream, int error)
 {
     struct px_exchange *exchange = upstream->user;
 
     (void)error;
+    if (wait_for_early_answer(exchange, upstream))
+        return;
     /* A pooled connection that the service closed in its own time is nobody's fault. */
     if (exchange->response_state == PX_RESPONSE_WAITING && !upstream->is_reused)
         px_exchange_blame_endpoint(exchange);

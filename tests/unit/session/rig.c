@@ -106,6 +106,7 @@ static struct tn_stream *on_upstream_accept(struct tn_listener *listener)
     assert(peer);
     peer->upstream = upstream;
     upstream->connections++;
+    upstream->last = &peer->stream;
     tn_stream_open(&peer->stream, &upstream->rig->loop, AF_INET, &peer_ops);
     return &peer->stream;
 }
@@ -137,7 +138,9 @@ static const struct tn_listener_ops upstream_ops = {
 
 static struct tn_stream *on_front_accept(struct tn_listener *listener)
 {
-    return px_session_accept(&TN_CONTAINER_OF(listener, struct rig, listener)->session, AF_INET);
+    struct rig *rig = TN_CONTAINER_OF(listener, struct rig, listener);
+
+    return px_session_accept(&rig->session, AF_INET, rig->proxy_protocol);
 }
 
 static void on_front_accepted(struct tn_listener *listener, struct tn_stream *stream)

@@ -25,7 +25,8 @@ struct rig_upstream {
     const char *marker; /* answers when this was received; NULL: the end of a head */
     unsigned requests;
     unsigned connections;
-    const char *farewell; /* sent when the other side has ended, before closing; NULL: nothing */
+    struct tn_stream *last; /* the connection accepted last */
+    const char *farewell;   /* sent when the other side has ended, before closing; NULL: nothing */
     bool closes_after_answer; /* FIN behind each answer */
     bool closes_idle;         /* accepts, answers once, then closes when the next request comes */
     char received[RIG_BYTES];
@@ -60,6 +61,7 @@ struct rig {
     _Atomic uint32_t in_flight;
     bool is_empty, is_snapshot_unused;
     unsigned failing_told;
+    bool proxy_protocol; /* of the listener, for connections from now on */
 };
 
 /* rules: YAML under `rules:`; limits: YAML flow map. Versions: blue (upstreams 0, 1), green (2, 3).

@@ -471,6 +471,70 @@ static void test_session_stops_without_breaking_anything_off(void **state)
     rig_free(rig);
 }
 
+static bool has_upload(void *context)
+{
+    struct rig *rig = context;
+
+    for (unsigned i = 0; i < 2; i++) {
+        if (strstr(rig->upstreams[i].received, "/early"))
+            return true;
+    }
+    return false;
+}
+
+/* The service says `answer` and resets, and our write fails before we read it. */
+static struct rig_client *upload_to_a_reset(struct rig *rig, const char *answer)
+{
+    struct rig_client *client = rig_connect(rig);
+    struct rig_upstream *upstream = rig->upstreams;
+    struct tn_str piece = tn_str_of(answer);
+    char body[60000];
+
+    upstream[0].marker = upstream[1].marker = "\001"; /* answers nothing by itself */
+    memset(body, 'x', sizeof(body));
+    rig_send(client, "POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n");
+    assert_true(rig_until(rig, has_upload, rig));
+    upstream = upstream[0].last ? &upstream[0] : &upstream[1];
+    /* Ready in this order: the client's bytes, so that writing fails, then the answer. */
+    rig_send_bytes(client, body, sizeof(body));
+    if (piece.len > 0)
+        tn_stream_write(upstream->last, &piece, 1);
+    tn_stream_reset(upstream->last);
+    rig_send_bytes(client, body, sizeof(body));
+    assert_true(rig_sees_end(client));
+    return client;
+}
+
+static void test_session_relays_an_early_answer_before_a_reset(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig", "HTTP/1.1 413 "},
+        {"", "HTTP/1.1 502 "},
+        {"HTTP/1.1 4", "HTTP/1.1 502 "},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct rig *rig = rig_new(BLUE, "{}");
+        const char *got = upload_to_a_reset(rig, pairs[i][0])->received;
+
+        assert_memory_equal(got, pairs[i][1], strlen(pairs[i][1]));
+        assert_non_null(strstr(got, "\r\nConnection: close\r\n"));
+        rig_free(rig);
+    }
+}
+
+/* An answer until close has no other end than the connection's: a reset must not pass for one. */
+static void test_session_never_ends_an_early_answer_by_a_reset(void **state)
+{
+    struct rig *rig = rig_new(BLUE, "{}");
+    const char *got = upload_to_a_reset(rig, "HTTP/1.1 200 OK\r\n\r\npartial")->received;
+
+    (void)state;
+    assert_null(strstr(got, "\r\n0\r\n\r\n"));
+    rig_free(rig);
+}
+
 static void test_session_answers_a_half_closed_client(void **state)
 {
     struct rig *rig = rig_new(BLUE, "{}");
@@ -564,6 +628,39 @@ static void test_session_gives_a_1_0_request_without_host_the_endpoints(void **s
     rig_free(rig);
 }
 
+static void test_session_takes_the_address_of_a_proxy_header(void **state)
+{
+    struct rig *rig = rig_new(BLUE, "{}");
+    struct rig_client *client;
+    bool is_first;
+
+    (void)state;
+    rig->proxy_protocol = true;
+    client = rig_connect(rig);
+    send_byte_by_byte(rig, client, "PROXY TCP4 192.0.2.7 198.51.100.2 56324 443\r\n" GET);
+    assert_true(rig_sees(client, "\r\n\r\nok"));
+    is_first = rig->upstreams[0].requests == 1;
+    assert_true(rig_upstream_sees(rig, is_first ? 0 : 1, "X-Forwarded-For: 192.0.2.7\r\n"));
+    rig_send(client, GET); /* the header stands before the first request only */
+    assert_true(rig_sees_times(client, "\r\n\r\nok", 2));
+    rig_free(rig);
+}
+
+static void test_session_closes_whoever_comes_without_its_proxy_header(void **state)
+{
+    struct rig *rig = rig_new(BLUE, "{}");
+    struct rig_client *client;
+
+    (void)state;
+    rig->proxy_protocol = true;
+    client = rig_connect(rig);
+    rig_send(client, GET);
+    assert_true(rig_sees_end(client));
+    assert_int_equal(client->received_len, 0);
+    assert_int_equal(rig_requests(rig), 0);
+    rig_free(rig);
+}
+
 static void test_session_tells_when_an_endpoint_fails_five_times_in_a_row(void **state)
 {
     struct rig *rig = rig_new(BLUE, "{}");
@@ -612,11 +709,15 @@ int main(void)
         cmocka_unit_test(test_session_counts_every_answer_once),
         cmocka_unit_test(test_session_mirrors_without_delaying_the_answer),
         cmocka_unit_test(test_session_stops_without_breaking_anything_off),
+        cmocka_unit_test(test_session_relays_an_early_answer_before_a_reset),
+        cmocka_unit_test(test_session_never_ends_an_early_answer_by_a_reset),
         cmocka_unit_test(test_session_answers_a_half_closed_client),
         cmocka_unit_test(test_session_refuses_when_all_endpoints_have_max_requests),
         cmocka_unit_test(test_session_tells_the_upstream_who_the_client_is),
         cmocka_unit_test(test_session_says_what_is_allowed),
         cmocka_unit_test(test_session_gives_a_1_0_request_without_host_the_endpoints),
+        cmocka_unit_test(test_session_takes_the_address_of_a_proxy_header),
+        cmocka_unit_test(test_session_closes_whoever_comes_without_its_proxy_header),
         cmocka_unit_test(test_session_tells_when_an_endpoint_fails_five_times_in_a_row),
         cmocka_unit_test(test_session_streams_a_large_answer_with_back_pressure),
     };
