@@ -6,11 +6,11 @@
  * Writes try at once; a tail is copied and sent later. Reading goes on all the time but for
  * pause/resume (back-pressure). Errors: writing to a broken stream gives -EPIPE and the like at
  * once, or on_broken later; after either nothing can be written. While is_eof is not set, reading
- * goes on and tells what the peer had sent before; after that only tn_stream_close() is left to do. Ownership: memory
- * belongs to the owner, and may go in or after on_closed. on_closed runs exactly once per close.
- * Callbacks: on_read, on_eof, on_broken, on_drained: never after tn_stream_close() returned, and
- * never from inside tn_stream_write(). While paused nothing is told, not even a reset: every paused
- * state needs a deadline. Threads: the loop's.
+ * goes on and tells what the peer had sent before; after that only tn_stream_close() is left to do.
+ * Ownership: memory belongs to the owner, and may go in or after on_closed. on_closed runs exactly
+ * once per close. Callbacks: on_read, on_eof, on_broken, on_drained: never after tn_stream_close()
+ * returned, and never from inside tn_stream_write(). While paused nothing is told, not even a
+ * reset: every paused state needs a deadline. Threads: the loop's.
  */
 #ifndef TN_NET_STREAM_H
 #define TN_NET_STREAM_H
