@@ -12,7 +12,8 @@ static bool has_same_listens(const struct px_config *a, const struct px_config *
     if (a->listen_count != b->listen_count)
         return false;
     for (uint32_t i = 0; i < a->listen_count; i++) {
-        if (!is_same_text(a->listens[i].address.text, b->listens[i].address.text))
+        if (!is_same_text(a->listens[i].address.text, b->listens[i].address.text) ||
+            a->listens[i].proxy_protocol != b->listens[i].proxy_protocol)
             return false;
     }
     return true;

@@ -23,6 +23,7 @@ struct px_address {
 
 struct px_listen {
     struct px_address address;
+    bool proxy_protocol; /* every connection starts with a PROXY header, version 1 or 2 */
 };
 
 enum px_admin_kind { PX_ADMIN_NONE, PX_ADMIN_UNIX, PX_ADMIN_TCP };

@@ -17,11 +17,18 @@ static void key_listen_address(struct px_parser *parser, const struct px_node *n
     px_parse_address(parser, node, 0, &listen->address);
 }
 
+static void key_proxy_protocol(struct px_parser *parser, const struct px_node *node,
+                               const struct px_key *key, void *context)
+{
+    (void)key;
+    px_parse_bool(parser, node, &((struct px_listen *)context)->proxy_protocol);
+}
+
 void px_parse_listen(struct px_parser *parser, const struct px_node *node, struct px_config *config)
 {
     static const struct px_key keys[] = {
         {.name = "address", .parse = key_listen_address},
-        {.name = "proxy_protocol"},
+        {.name = "proxy_protocol", .parse = key_proxy_protocol},
         {.name = "tls"},
     };
     if (!px_parse_list(parser, node, "addresses such as [\"0.0.0.0:8080\"]", LISTENS_MAX)) {

@@ -27,7 +27,7 @@ static struct px_client *client_of(struct tn_stream *stream)
     return TN_CONTAINER_OF(stream, struct px_client, stream);
 }
 
-struct tn_stream *px_session_accept(struct px_session *session, int family)
+struct tn_stream *px_session_accept(struct px_session *session, int family, bool proxy_protocol)
 {
     struct px_client *client;
 
@@ -39,6 +39,7 @@ struct tn_stream *px_session_accept(struct px_session *session, int family)
     if (!client)
         return NULL;
     client->session = session;
+    client->expects_proxy_header = proxy_protocol;
     tn_list_init(&client->node);
     tn_deadline_init(&client->deadline, on_deadline);
     if (tn_stream_open(&client->stream, session->loop, family, &stream_ops) != 0) {
@@ -205,7 +206,7 @@ static size_t feed(struct px_client *client, const char *data, size_t len)
     return client->is_lingering || !client->stream.is_open ? len : used;
 }
 
-static void keep_rest(struct px_client *client, size_t used)
+void px_client_drop(struct px_client *client, size_t used)
 {
     assert(used <= client->pending_len);
     client->pending_len -= (uint32_t)used;
@@ -215,7 +216,7 @@ static void keep_rest(struct px_client *client, size_t used)
         memmove(client->pending, client->pending + used, client->pending_len);
 }
 
-static bool add_pending(struct px_client *client, const char *data, size_t len)
+bool px_client_hold(struct px_client *client, const char *data, size_t len)
 {
     size_t need = client->pending_len + len;
 
@@ -264,7 +265,7 @@ void px_client_continue(struct px_client *client)
     if (client->is_feeding || !client->stream.is_open)
         return;
     used = feed(client, client->pending, client->pending_len);
-    keep_rest(client, used < client->pending_len ? used : client->pending_len);
+    px_client_drop(client, used < client->pending_len ? used : client->pending_len);
     if (client->is_half_closed) {
         if (has_no_future(client))
             px_client_close(client);
@@ -282,20 +283,24 @@ static void on_read(struct tn_stream *stream, char *data, size_t len)
 
     if (client->is_lingering)
         return;
+    if (client->expects_proxy_header) {
+        px_client_read_proxy_header(client, data, len);
+        return;
+    }
     if (client->is_tunnel) {
         px_tunnel_client_read(client->exchange, data, len);
         return;
     }
     if (client->pending_len > 0) {
-        if (!add_pending(client, data, len)) {
+        if (!px_client_hold(client, data, len)) {
             px_client_close(client);
             return;
         }
         used = feed(client, client->pending, client->pending_len);
-        keep_rest(client, used < client->pending_len ? used : client->pending_len);
+        px_client_drop(client, used < client->pending_len ? used : client->pending_len);
     } else {
         used = feed(client, data, len);
-        if (used < len && !add_pending(client, data + used, len - used)) {
+        if (used < len && !px_client_hold(client, data + used, len - used)) {
             px_client_close(client);
             return;
         }

@@ -55,7 +55,8 @@ void px_session_init(struct px_session *session);
 void px_session_deinit(struct px_session *session);
 
 /* Listener callbacks (struct tn_listener_ops): listener->ops->on_accept and so on call these. */
-struct tn_stream *px_session_accept(struct px_session *session, int family);
+/* proxy_protocol: the connection starts with a PROXY header, and is the client's that it names. */
+struct tn_stream *px_session_accept(struct px_session *session, int family, bool proxy_protocol);
 void px_session_accepted(struct px_session *session, struct tn_stream *stream);
 void px_session_accept_failed(struct px_session *session, struct tn_stream *stream);
 

@@ -29,7 +29,11 @@ static struct px_data_loop *loop_of(const struct tn_listener *listener)
 
 static struct tn_stream *on_accept(struct tn_listener *listener)
 {
-    return px_session_accept(&loop_of(listener)->session, AF_INET);
+    struct px_data_loop *loop = loop_of(listener);
+    const struct px_listen *listen =
+        &loop->workers->options.config->listens[listener - loop->listeners];
+
+    return px_session_accept(&loop->session, AF_INET, listen->proxy_protocol);
 }
 
 static void on_accepted(struct tn_listener *listener, struct tn_stream *stream)
