@@ -98,6 +98,7 @@ static void parse(struct px_prober *prober)
 static void on_read(struct tn_stream *stream, char *data, size_t len)
 {
     struct px_prober *prober = TN_CONTAINER_OF(stream, struct px_prober, stream);
+    bool is_too_much;
     char *grown;
 
     if (prober->state == PX_PROBER_DRAINING) {
@@ -106,17 +107,20 @@ static void on_read(struct tn_stream *stream, char *data, size_t len)
             end_probe(prober);
         return;
     }
-    if (prober->in_len + len > PX_HEALTH_HEAD_MAX)
-        len = PX_HEALTH_HEAD_MAX - prober->in_len; /* a head that needs more is not well */
-    grown = len > 0 ? realloc(prober->in, prober->in_len + len) : NULL;
+    is_too_much = prober->in_len + len > PX_HEALTH_HEAD_MAX;
+    if (is_too_much)
+        len = PX_HEALTH_HEAD_MAX - prober->in_len;
+    grown = realloc(prober->in, prober->in_len + len + 1);
     if (!grown) {
-        fail(prober, "the head of the answer is too large");
+        fail(prober, "out of memory");
         return;
     }
     prober->in = grown;
     memcpy(prober->in + prober->in_len, data, len);
     prober->in_len += len;
     parse(prober);
+    if (is_too_much && prober->state == PX_PROBER_ASKING)
+        fail(prober, "the head of the answer is too large");
 }
 
 static void on_eof(struct tn_stream *stream)
