@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from support.counters import Fleet  # noqa: E402
 from support.proxy import Proxy  # noqa: E402
-from support.recorder import Recorder  # noqa: E402
+from support.recorder import Recorder, check_conserved  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -54,6 +54,7 @@ def start_recorder():
         recorders.append(Recorder(*arguments, **options))
         return recorders[-1]
 
+    start.recorders = recorders
     yield start
     for recorder in recorders:
         recorder.close()
@@ -62,8 +63,8 @@ def start_recorder():
 
 
 @pytest.fixture
-def start_proxy(tmp_path):
-    """start_proxy(config) -> the proxy, ready, all of its endpoints probed."""
+def start_proxy(tmp_path, start_recorder):
+    """start_proxy(config) -> the proxy, ready, all of its endpoints probed. What its recorders saw must be what it answered."""
     proxies = []
 
     def start(config, **options):
@@ -76,3 +77,6 @@ def start_proxy(tmp_path):
     for proxy in proxies:
         if not proxy.was_killed:
             assert proxy.stop(timeout=30) == 0, proxy.output()[-3000:]
+    if proxies and start_recorder.recorders:
+        wrong = check_conserved(proxies, start_recorder.recorders)
+        assert wrong is None, wrong

@@ -41,6 +41,7 @@ def line(tmp_path_factory):
     assert proxy.stop(30) == 0
     blue.close()
     assert blue.violations == []
+    assert recorder.check_conserved([proxy], [blue]) is None
 
 
 def send_while_reading(connection, data):

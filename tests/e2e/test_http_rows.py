@@ -33,6 +33,7 @@ def line(tmp_path_factory):
     blue.close()
     green.close()
     assert blue.violations == [] and green.violations == []
+    assert recorder.check_conserved([proxy], [blue, green]) is None
 
 
 def http(lines, body=b"", first="POST /r HTTP/1.1", host="Host: a"):

@@ -10,7 +10,7 @@ from support.strict import HOST, TOKEN
 REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/1\.([01])")
 FIELD = re.compile(rb"(" + TOKEN + rb"):[ \t]*((?:[\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff\t]*[\x21-\x7e\x80-\xff])?)?)[ \t]*")
 ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]*)([/?].*)?")
-EXTENSIONS = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]+)[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
 
 
@@ -117,6 +117,8 @@ def read_request(data, at):
     """(Expected, is the connection open for more)"""
     while data[at:at + 2] == b"\r\n":
         at += 2
+    if len(data) - at < len(PREFACE) and PREFACE.startswith(data[at:]):
+        raise Unfinished  # may be waited for
     end = data.find(b"\r\n\r\n", at)
     if end < 0:
         raise Unfinished

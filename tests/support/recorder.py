@@ -1,48 +1,20 @@
 """A recording upstream: keeps every byte, holds every request to the normal form, answers by script.
 
-The oracle of http.md: whatever a client sends, each byte sequence that reaches an upstream parses
-under the strict grammar of RFC 9112. A request that does not is kept in `violations`, and the
-connection is closed. Requests on `health` paths are kept apart in `probes`.
+The oracle of http.md: whatever a client sends, each byte sequence that reaches an upstream parses under the strict
+grammar of support/strict.py. A request that does not is kept in `violations`, and the connection is closed. Requests on
+the `health` path are kept apart in `probes`. check_conserved() holds the access log of a proxy against what its recorders
+saw: every request that was answered was seen once, retries aside.
 """
-import re
 import socket
 import threading
 
-TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x22\x24-\x7e]+) HTTP/1\.1$")
-FIELD = re.compile(rb"(" + TOKEN + rb"):[ ]?((?:[\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff\t]*[\x21-\x7e\x80-\xff])?)?)$")
-HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade",
-              "proxy-authenticate", "proxy-authorization"}
+from .strict import Reader, Request, Violation
 
-
-class Violation(Exception):
-    pass
-
-
-class Request:
-    """One request as it came: method, target, headers (lower-case names), body, trailers, raw."""
-
-    def __init__(self, method, target, headers, raw, connection):
-        self.method, self.target, self.headers = method, target, headers
-        self.raw, self.connection = raw, connection
-        self.body = b""
-        self.is_chunked = False
-
-    def all(self, name):
-        return [v for n, v in self.headers if n == name.lower()]
-
-    def get(self, name, default=None):
-        values = self.all(name)
-        assert len(values) <= 1, f"{name} is there {len(values)} times: {values}"
-        return values[0] if values else default
-
-    def __repr__(self):
-        return f"<{self.method} {self.target} {len(self.body)} bytes>"
-
+__all__ = ["Answer", "Recorder", "Request", "Violation", "answer", "check_conserved"]
 
 class Answer:
     """What a script returns for full control: bytes in pieces, pauses in seconds, then keep or end.
-    end: "keep", "close" or "reset"."""
+    end: "keep", "close", "reset" or "silence". A callable piece is called."""
 
     def __init__(self, *pieces, end="keep"):
         self.pieces, self.end = pieces, end
@@ -55,88 +27,8 @@ def answer(status=200, body=b"ok", headers=()):
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
-class Upstream:
-    """Reads one connection in strict form."""
-
-    def __init__(self, sock):
-        self.socket, self.received, self.raw = sock, b"", b""
-
-    def _more(self):
-        data = self.socket.recv(262144)
-        if not data:
-            raise EOFError
-        self.received += data
-
-    def until(self, mark, limit=1 << 20):
-        while mark not in self.received:
-            if len(self.received) > limit:
-                raise Violation(f"no {mark!r} in {limit} bytes")
-            self._more()
-        data, self.received = self.received.split(mark, 1)
-        self.raw += data + mark
-        return data
-
-    def exactly(self, count):
-        while len(self.received) < count:
-            self._more()
-        data, self.received = self.received[:count], self.received[count:]
-        return data
-
-    def head(self, connection):
-        self.raw = b""
-        lines = self.until(b"\r\n\r\n").split(b"\r\n")
-        match = REQUEST_LINE.match(lines[0])
-        if not match:
-            raise Violation(f"request line {lines[0]!r}")
-        headers = []
-        for line in lines[1:]:
-            field = FIELD.match(line)
-            if not field:
-                raise Violation(f"header line {line!r}")
-            headers.append((field.group(1).decode().lower(), field.group(2).decode("latin-1")))
-        request = Request(match.group(1).decode(), match.group(2).decode(), headers, self.raw,
-                          connection)
-        self.check(request)
-        return request
-
-    @staticmethod
-    def check(request):
-        if len(request.all("host")) != 1:
-            raise Violation(f"Host {request.all('host')}")
-        lengths, codings = request.all("content-length"), request.all("transfer-encoding")
-        if len(lengths) + len(codings) > 1:
-            raise Violation(f"framing {lengths} {codings}")
-        if lengths and not re.fullmatch(r"0|[1-9][0-9]*", lengths[0]):
-            raise Violation(f"Content-Length {lengths[0]!r}")
-        if codings and codings[0] != "chunked":
-            raise Violation(f"Transfer-Encoding {codings[0]!r}")
-        is_upgrade = any(v.lower() == "upgrade" for v in request.all("connection"))
-        for name, value in request.headers:
-            if name in HOP_BY_HOP and not (is_upgrade and name in ("connection", "upgrade")):
-                if not (name == "connection" and value.lower() in ("close", "keep-alive")):
-                    raise Violation(f"hop-by-hop field {name}: {value}")
-
-    def body(self, request):
-        length = request.get("content-length")
-        if length is not None:
-            request.body = self.exactly(int(length))
-            return
-        if request.get("transfer-encoding") is None:
-            return
-        request.is_chunked = True
-        pieces = []
-        while True:
-            size = self.until(b"\r\n")
-            if not re.fullmatch(rb"0|[1-9a-fA-F][0-9a-fA-F]*", size):
-                raise Violation(f"chunk size {size!r}")
-            if size == b"0":
-                break
-            pieces.append(self.exactly(int(size, 16)))
-            if self.exactly(2) != b"\r\n":
-                raise Violation("no CRLF after a chunk")
-        request.body = b"".join(pieces)
-        if self.exactly(2) != b"\r\n":
-            raise Violation("trailers")
+class Ended(Exception):
+    """The connection is over for us."""
 
 
 class Recorder:
@@ -146,6 +38,7 @@ class Recorder:
     def __init__(self, script=None, on_head=None, health="/readyz"):
         self.script, self.on_head, self.health = script, on_head, health
         self.requests, self.probes, self.violations, self.partial = [], [], [], []
+        self.tunnelled = b""
         self.connections = 0
         self.lock = threading.Lock()
         self.sockets = set()
@@ -185,52 +78,132 @@ class Recorder:
             threading.Thread(target=self._serve, args=(sock, number), daemon=True).start()
 
     def _serve(self, sock, number):
-        upstream = Upstream(sock)
+        reader = Reader()
         try:
-            while self._exchange(upstream, sock, number):
-                pass
+            while self._read(reader, sock):
+                while self._exchange(reader, sock, number):
+                    pass
         except Violation as violation:
+            begun = bytes(reader.request.raw) if reader.request else b""
             with self.lock:
-                self.violations.append((str(violation), upstream.raw + upstream.received))
-        except (EOFError, OSError):
-            with self.lock:
-                if upstream.received:
-                    self.partial.append(upstream.received)
+                self.violations.append((str(violation), begun + bytes(reader.buffer)))
+        except Ended:
+            pass
+        except OSError:
+            self._keep_partial(reader)
         finally:
             with self.lock:
                 self.sockets.discard(sock)
             sock.close()
 
-    def _exchange(self, upstream, sock, number):
-        request = upstream.head(number)
-        is_probe = request.target == self.health
-        reply = self.on_head(request) if self.on_head and not is_probe else None
-        if reply is None:
-            try:
-                upstream.body(request)
-            except (EOFError, OSError):
-                with self.lock:
-                    self.partial.append(request)
-                upstream.received = b""
-                raise
+    def _keep_partial(self, reader):
+        try:
+            partial = reader.finish()
+        except Violation as violation:
             with self.lock:
-                (self.probes if is_probe else self.requests).append(request)
-            if not is_probe and self.script:
-                reply = self.script(request)
-        else:
+                self.violations.append((str(violation), bytes(reader.buffer)))
+            return
+        if partial is not None and not getattr(partial, "is_early", False):
+            with self.lock:
+                self.partial.append(partial)
+
+    def _read(self, reader, sock):
+        data = sock.recv(262144)
+        if not data:
+            self._keep_partial(reader)
+            return False
+        reader.feed(data)
+        return True
+
+    def _exchange(self, reader, sock, number):
+        """Goes on by one step; False when more bytes are needed."""
+        event = reader.take()
+        if event is None:
+            return False
+        what, request = event
+        request.connection = number
+        is_probe = request.target == self.health
+        if what == "head":
+            reply = self.on_head(request) if self.on_head and not is_probe else None
+            if reply is None:
+                return True
+            request.is_early = True
             with self.lock:
                 self.requests.append(request)
-        return self._reply(sock, reply if reply is not None else answer())
+            self._reply(sock, reply)
+            return True
+        if request.is_early:
+            return True  # the body, after the answer
+        with self.lock:
+            (self.probes if is_probe else self.requests).append(request)
+        reply = self.script(request) if self.script and not is_probe else None
+        self._reply(sock, reply if reply is not None else answer())
+        return True
 
-    @staticmethod
-    def _reply(sock, reply):
+    def _tunnel(self, sock):
+        """After a 101 the bytes are no HTTP any more."""
+        while True:
+            data = sock.recv(262144)
+            if not data:
+                raise Ended
+            with self.lock:
+                self.tunnelled += data
+
+    def _reply(self, sock, reply):
         if isinstance(reply, bytes):
             reply = Answer(reply)
         for piece in reply.pieces:
             if isinstance(piece, bytes):
                 sock.sendall(piece)
+            elif callable(piece):
+                piece()
             else:
                 threading.Event().wait(piece)
         if reply.end == "reset":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        return reply.end == "keep"
+        if reply.end == "silence":
+            self._tunnel(sock)  # until the other side gives up
+        if reply.end != "keep":
+            raise Ended
+        if reply.pieces and isinstance(reply.pieces[0], bytes) and reply.pieces[0].startswith(b"HTTP/1.1 101"):
+            self._tunnel(sock)
+
+
+def log_of(proxy, addresses):
+    """(lines of the access log that concern these endpoints, do they all) """
+    versions = proxy.config["versions"]
+    lines = []
+    for line in proxy.access_log():
+        version, _, index = (line.get("endpoint") or "").rpartition("/")
+        if not version:
+            continue
+        endpoints = versions.get(version, {}).get("endpoints", [])
+        if not index.isdigit() or int(index) >= len(endpoints):
+            return [], False  # of a configuration that is no more
+        if endpoints[int(index)] in addresses:
+            lines.append(line)
+    return lines, True
+
+
+def check_conserved(proxies, recorders):
+    """Answered = seen + allowed retries, for proxies that have ended. Says what is wrong, or None.
+
+    An answer that was passed on whole belongs to a request that a recorder saw whole; what a recorder saw was answered, or
+    failed and says so, or was a retry. Copies for mirrors are not counted."""
+    addresses = {r.address for r in recorders}
+    answered = failed = retries = 0
+    for proxy in proxies:
+        log = proxy.config.get("log", {})
+        if proxy.was_killed or log.get("access") != "stdout" or log.get("format") != "json":
+            return None
+        lines, is_whole = log_of(proxy, addresses)
+        if not is_whole:
+            return None
+        for line in lines:
+            retries += line.get("retries", 0)
+            is_answered = line.get("end") == "ok" and line.get("upstream_ms", line.get("upstream_us")) is not None
+            answered, failed = answered + is_answered, failed + (not is_answered)
+    seen = sum(1 for r in recorders for q in r.requests if not q.all("turnout-shadow"))
+    if answered <= seen <= answered + failed + retries:
+        return None
+    return f"the upstreams saw {seen} requests; {answered} were answered, {failed} failed, {retries} retries"
