@@ -57,6 +57,24 @@ void px_answer_error(struct px_exchange *exchange, unsigned status, const char *
                                     TN_LOOP_OUT_BYTES));
 }
 
+void px_answer_refused(struct px_client *client)
+{
+    struct px_session *session = client->session;
+    struct tn_http_answer base = {.status = 503,
+                                  .date = px_session_date(session),
+                                  .retry_after_s = RETRY_AFTER_S,
+                                  .version_minor = 1};
+    int len = tn_http_write_error(503, "too many connections", &base, session->loop->out,
+                                  TN_LOOP_OUT_BYTES);
+    struct tn_str piece = {session->loop->out, len > 0 ? (size_t)len : 0};
+
+    assert(len > 0);
+    if (tn_stream_write(&client->stream, &piece, 1) != 0)
+        px_client_close(client);
+    else
+        px_client_linger(client);
+}
+
 void px_answer_options(struct px_exchange *exchange)
 {
     struct tn_http_answer base = answer_base(exchange, 204);

@@ -5,7 +5,8 @@
 #include <string.h>
 
 #define LINGER_MS 2000
-#define TAIL_MS 300000 /* for what the kernel has not taken of our last answer */
+#define REFUSALS_MAX 64 /* clients over the cap that are answered at a time */
+#define TAIL_MS 300000  /* for what the kernel has not taken of our last answer */
 
 static void on_read(struct tn_stream *stream, char *data, size_t len);
 static void on_eof(struct tn_stream *stream);
@@ -31,15 +32,16 @@ struct tn_stream *px_session_accept(struct px_session *session, int family, bool
 {
     struct px_client *client;
 
-    if (session->client_count >= session->client_max) {
+    if (session->client_count >= session->client_max)
         session->stats->client_refused++;
-        return NULL;
-    }
+    if (session->client_count >= session->client_max + REFUSALS_MAX)
+        return NULL; /* not even a word: they are too many */
     client = calloc(1, sizeof(*client));
     if (!client)
         return NULL;
     client->session = session;
-    client->expects_proxy_header = proxy_protocol;
+    client->is_refused = session->client_count >= session->client_max;
+    client->expects_proxy_header = proxy_protocol && !client->is_refused;
     tn_list_init(&client->node);
     tn_deadline_init(&client->deadline, on_deadline);
     if (tn_stream_open(&client->stream, session->loop, family, &stream_ops) != 0) {
@@ -83,6 +85,8 @@ void px_session_accepted(struct px_session *session, struct tn_stream *stream)
     px_client_set_deadline(client, session->limits->client_head_ms);
     if (tn_stream_start(stream) != 0)
         px_client_close(client);
+    else if (client->is_refused)
+        px_answer_refused(client);
 }
 
 void px_client_set_deadline(struct px_client *client, uint64_t after_ms)

@@ -46,6 +46,7 @@ struct px_client {
     bool is_lingering;
     bool is_tunnel;
     bool is_half_closed;       /* the client sends no more */
+    bool is_refused;           /* over the cap: told so, and nothing of it is read as a request */
     bool expects_proxy_header; /* nothing is HTTP before it was read */
     bool is_trusted;           /* its address is in trusted_proxies (of the last snapshot asked) */
 };
@@ -153,6 +154,8 @@ void px_response_eof(struct px_upstream *upstream);
 void px_response_broken(struct px_upstream *upstream, int error);
 
 /* answer.c */
+/* 503 to a client whose request was not even read, because there are too many. */
+void px_answer_refused(struct px_client *client);
 void px_answer_error(struct px_exchange *exchange, unsigned status, const char *why);
 void px_answer_options(struct px_exchange *exchange); /* OPTIONS that may go no further */
 

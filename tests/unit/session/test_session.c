@@ -661,6 +661,28 @@ static void test_session_closes_whoever_comes_without_its_proxy_header(void **st
     rig_free(rig);
 }
 
+static void test_session_refuses_clients_over_the_cap_in_words(void **state)
+{
+    struct rig *rig = rig_new(BLUE, "{}");
+    struct rig_client *first;
+    struct rig_client *second;
+
+    (void)state;
+    rig->session.client_max = 1;
+    first = rig_connect(rig);
+    rig_settle(rig);
+    second = rig_connect(rig);
+    rig_send(second, GET);
+    assert_true(rig_sees(second, "HTTP/1.1 503 "));
+    assert_true(rig_sees(second, "Retry-After: "));
+    assert_true(rig_sees_end(second));
+    assert_int_equal(rig->stats->client_refused, 1);
+    rig_send(first, GET); /* whoever was in goes on */
+    assert_true(rig_sees(first, "\r\n\r\nok"));
+    assert_int_equal(rig_requests(rig), 1);
+    rig_free(rig);
+}
+
 static void test_session_tells_when_an_endpoint_fails_five_times_in_a_row(void **state)
 {
     struct rig *rig = rig_new(BLUE, "{}");
@@ -718,6 +740,7 @@ int main(void)
         cmocka_unit_test(test_session_gives_a_1_0_request_without_host_the_endpoints),
         cmocka_unit_test(test_session_takes_the_address_of_a_proxy_header),
         cmocka_unit_test(test_session_closes_whoever_comes_without_its_proxy_header),
+        cmocka_unit_test(test_session_refuses_clients_over_the_cap_in_words),
         cmocka_unit_test(test_session_tells_when_an_endpoint_fails_five_times_in_a_row),
         cmocka_unit_test(test_session_streams_a_large_answer_with_back_pressure),
     };
