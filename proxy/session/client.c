@@ -100,6 +100,8 @@ void px_client_close(struct px_client *client)
         return;
     if (client->exchange)
         px_exchange_abandon(client->exchange, PX_FAILURE_CLIENT_LEFT);
+    if (tn_stream_queued(&client->stream) > 0)
+        client->stream.is_reset = true; /* what the client has of the answer is not all of it */
     tn_deadline_clear(client->session->loop, &client->deadline);
     tn_stream_close(&client->stream);
 }

@@ -211,6 +211,9 @@ void px_exchange_abandon(struct px_exchange *exchange, enum px_failure failure)
 {
     if (exchange->failure == PX_FAILURE_NONE)
         exchange->failure = failure;
+    /* Where the answer ends with the connection, an orderly close would look like its end. */
+    if (exchange->response_state == PX_RESPONSE_BODY && exchange->is_until_close)
+        exchange->client->stream.is_reset = true;
     if (exchange->upstream)
         px_exchange_release(exchange, false);
     px_request_abort_mirrors(exchange);
@@ -235,12 +238,7 @@ void px_exchange_fail(struct px_exchange *exchange, enum px_failure failure)
         px_answer_error(exchange, px_failure_status(failure), px_failure_text(failure));
         return;
     }
-    /*
-     * Bytes of an answer are out: only breaking off tells the client that it is not whole. Where
-     * the answer ends with the connection, an orderly close would look like its end: reset.
-     */
-    client->stream.is_reset = exchange->is_until_close;
-    px_exchange_abandon(exchange, failure);
+    px_exchange_abandon(exchange, failure); /* bytes of an answer are out: break it off */
     px_client_close(client);
 }
 

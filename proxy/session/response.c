@@ -59,6 +59,11 @@ static void write_to_client(struct reading *reading, const struct tn_http_step *
 
 static void fail(struct reading *reading, enum px_failure failure)
 {
+    if (reading->head.len > 0) {
+        /* Nothing of the answer is out yet: the client can still be told in an orderly way. */
+        reading->exchange->response_state = PX_RESPONSE_WAITING;
+        reading->exchange->status = 0;
+    }
     reading->head.len = 0;
     if (failure == PX_FAILURE_UPSTREAM_PROTOCOL)
         px_exchange_blame_endpoint(reading->exchange);
@@ -76,7 +81,8 @@ static int write_head(struct reading *reading, const struct tn_http_forward_resp
     if (len < 0)
         return len;
     exchange->is_response_chunked = is_chunked;
-    exchange->is_until_close = is_close && exchange->response.until_close;
+    exchange->is_until_close = !is_chunked && !exchange->response.bodyless &&
+                               (exchange->response.chunked || exchange->response.until_close);
     if (is_close)
         exchange->is_keep_alive = false;
     reading->head = (struct tn_str){reading->client->session->loop->out, (size_t)len};

@@ -597,6 +597,59 @@ static void test_session_tells_the_upstream_who_the_client_is(void **state)
     rig_free(rig);
 }
 
+/* A client of HTTP/1.0 gets chunks as a body that ends with its connection. */
+static void test_session_resets_what_would_look_like_an_end(void **state)
+{
+    static const char *const answers[] = {
+        OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        struct rig *rig = rig_new(BLUE, "{}");
+        struct rig_client *client = rig_connect(rig);
+
+        answer_blue(rig, answers[i]);
+        rig->upstreams[0].closes_after_answer = rig->upstreams[1].closes_after_answer = true;
+        rig_send(client, "GET /a HTTP/1.0\r\nHost: x\r\n\r\n");
+        assert_true(rig_sees_end(client));
+        assert_true(client->is_broken);
+        assert_false(client->is_eof);
+        rig_free(rig);
+    }
+}
+
+static void test_session_stops_an_answer_without_length_by_a_reset(void **state)
+{
+    struct rig *rig = rig_new(BLUE, "{}");
+    struct rig_client *client = rig_connect(rig);
+
+    (void)state;
+    answer_blue(rig, OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+    rig_send(client, "GET /a HTTP/1.0\r\nHost: x\r\n\r\n");
+    assert_true(rig_sees(client, "hello"));
+    assert_int_equal(px_session_abort_all(&rig->session), 1);
+    assert_true(rig_sees_end(client));
+    assert_true(client->is_broken);
+    assert_false(client->is_eof);
+    rig_free(rig);
+}
+
+/* The head was fine and is not out yet when the body turns out to be none. */
+static void test_session_says_502_while_nothing_of_the_answer_is_out(void **state)
+{
+    struct rig *rig = rig_new(BLUE, "{}");
+    struct rig_client *client = rig_connect(rig);
+
+    (void)state;
+    answer_blue(rig, OK "Transfer-Encoding: chunked\r\n\r\nZZ\r\n");
+    rig_send(client, GET);
+    assert_true(rig_sees(client, "HTTP/1.1 502 "));
+    assert_null(strstr(client->received, "200 OK"));
+    rig_free(rig);
+}
+
 static void test_session_says_what_is_allowed(void **state)
 {
     struct rig *rig = rig_new(BLUE, "{}");
@@ -736,6 +789,9 @@ int main(void)
         cmocka_unit_test(test_session_answers_a_half_closed_client),
         cmocka_unit_test(test_session_refuses_when_all_endpoints_have_max_requests),
         cmocka_unit_test(test_session_tells_the_upstream_who_the_client_is),
+        cmocka_unit_test(test_session_resets_what_would_look_like_an_end),
+        cmocka_unit_test(test_session_stops_an_answer_without_length_by_a_reset),
+        cmocka_unit_test(test_session_says_502_while_nothing_of_the_answer_is_out),
         cmocka_unit_test(test_session_says_what_is_allowed),
         cmocka_unit_test(test_session_gives_a_1_0_request_without_host_the_endpoints),
         cmocka_unit_test(test_session_takes_the_address_of_a_proxy_header),
