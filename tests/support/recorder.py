@@ -5,6 +5,7 @@ grammar of support/strict.py. A request that does not is kept in `violations`, a
 the `health` path are kept apart in `probes`. check_conserved() holds the access log of a proxy against what its recorders
 saw: every request that was answered was seen once, retries aside.
 """
+import select
 import socket
 import threading
 
@@ -14,7 +15,8 @@ __all__ = ["Answer", "Recorder", "Request", "Violation", "answer", "check_conser
 
 class Answer:
     """What a script returns for full control: bytes in pieces, pauses in seconds, then keep or end.
-    end: "keep", "close", "reset" or "silence". A callable piece is called."""
+    end: "keep", "close", "reset", "silence" (until the other side
+    gives up) or "stall" (the same without reading). A callable piece is called."""
 
     def __init__(self, *pieces, end="keep"):
         self.pieces, self.end = pieces, end
@@ -149,6 +151,14 @@ class Recorder:
             with self.lock:
                 self.tunnelled += data
 
+    @staticmethod
+    def _stall(sock):
+        """Reads nothing until the other side has ended."""
+        poll = select.poll()
+        poll.register(sock, select.POLLRDHUP)
+        poll.poll(30000)
+        raise Ended
+
     def _reply(self, sock, reply):
         if isinstance(reply, bytes):
             reply = Answer(reply)
@@ -161,6 +171,8 @@ class Recorder:
                 threading.Event().wait(piece)
         if reply.end == "reset":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        if reply.end == "stall":
+            self._stall(sock)
         if reply.end == "silence":
             self._tunnel(sock)  # until the other side gives up
         if reply.end != "keep":
