@@ -17,7 +17,7 @@ void px_server_close_parts(struct px_server *server)
         tn_signal_close(&server->signals[i].signal, NULL);
     server->signal_count = 0;
     if (server->has_timer)
-        tn_timer_close(&server->delay, NULL);
+        tn_timer_close(&server->timer, NULL);
     server->has_timer = false;
     if (server->admin_listener)
         tn_api_close(server->admin_listener, NULL, NULL);
@@ -43,44 +43,75 @@ static void on_quiet(void *context)
     px_server_close_parts(server);
 }
 
+static void check_stopped(struct px_server *server)
+{
+    if (!server->are_workers_stopped || !server->is_book_idle)
+        return;
+    tn_timer_stop(&server->timer);
+    px_admin_quiet(&server->admin, on_quiet, server);
+}
+
 static void on_workers_stopped(void *context, bool is_clean)
 {
     struct px_server *server = context;
 
     server->is_clean = server->is_clean && is_clean;
-    px_admin_quiet(&server->admin, on_quiet, server);
+    server->are_workers_stopped = true;
+    tn_timer_start(&server->timer, PX_SERVER_STORE_MS, 0);
+    check_stopped(server);
 }
 
 static void on_book_idle(void *context)
 {
     struct px_server *server = context;
 
-    px_workers_stop(server->workers, px_rulebook_config(server->book)->limits.stop_grace_ms,
-                    on_workers_stopped, server);
+    server->is_book_idle = true;
+    check_stopped(server);
 }
 
-static void on_delay(struct tn_timer *timer)
+/* Whatever is open goes with the process, but for the socket's name. */
+static void end_at_once(const struct px_server *server, const char *why)
 {
-    struct px_server *server = TN_CONTAINER_OF(timer, struct px_server, delay);
+    fprintf(stderr, "turnout: %s: ends at once\n", why);
+    if (server->config->admin_kind == PX_ADMIN_UNIX)
+        unlink(server->config->admin_path);
+    _exit(1);
+}
 
-    px_rulebook_stop(server->book, on_book_idle, server);
+static void on_timer(struct tn_timer *timer)
+{
+    struct px_server *server = TN_CONTAINER_OF(timer, struct px_server, timer);
+
+    switch (server->stage) {
+    case PX_SERVER_STARTING:
+        px_server_become_ready(server);
+        break;
+    case PX_SERVER_DELAYING:
+        server->stage = PX_SERVER_STOPPING;
+        px_rulebook_stop(server->book, on_book_idle, server);
+        px_workers_stop(server->workers, px_rulebook_config(server->book)->limits.stop_grace_ms,
+                        on_workers_stopped, server);
+        break;
+    case PX_SERVER_STOPPING:
+        end_at_once(server, "the store does not answer");
+        break;
+    case PX_SERVER_RUNNING:
+        break;
+    }
 }
 
 static void stop(struct px_server *server, int number)
 {
     const struct px_limits *limits = &px_rulebook_config(server->book)->limits;
 
-    if (server->admin.is_stopping) {
-        fprintf(stderr, "turnout: a second signal: ends at once\n");
-        if (server->config->admin_kind == PX_ADMIN_UNIX)
-            unlink(server->config->admin_path);
-        _exit(1);
-    }
+    if (server->stage >= PX_SERVER_DELAYING)
+        end_at_once(server, "a second signal");
     tn_log(TN_LOG_INFO, "server", "%s: stopping, at most %llu s",
            number == SIGINT ? "SIGINT" : "SIGTERM",
            (unsigned long long)((limits->stop_delay_ms + limits->stop_grace_ms + 999) / 1000));
     server->admin.is_stopping = true;
-    tn_timer_start(&server->delay, limits->stop_delay_ms, 0);
+    server->stage = PX_SERVER_DELAYING;
+    tn_timer_start(&server->timer, limits->stop_delay_ms, 0);
 }
 
 /* --- signals -----------------------------------------------------------------------------------
@@ -156,9 +187,11 @@ static void on_signal(struct tn_signal *signal, int number)
 int px_server_open_signals(struct px_server *server)
 {
     static const int numbers[PX_SERVER_SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
-    int error = tn_timer_open(&server->delay, &server->loop, on_delay);
+    int error = tn_timer_open(&server->timer, &server->loop, on_timer);
 
     server->has_timer = !error;
+    if (!error)
+        tn_timer_start(&server->timer, PX_SERVER_READY_MS, 0);
     for (size_t i = 0; i < PX_SERVER_SIGNALS && !error; i++) {
         server->signals[i].server = server;
         error = tn_signal_open(&server->signals[i].signal, &server->loop, numbers[i], on_signal);

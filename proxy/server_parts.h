@@ -17,6 +17,18 @@
 
 #define PX_SERVER_SIGNALS 4
 
+enum px_server_stage {
+    PX_SERVER_STARTING, /* until every endpoint was probed once, or PX_SERVER_READY_MS */
+    PX_SERVER_RUNNING,
+    PX_SERVER_DELAYING, /* readyz is 503, connections are still accepted */
+    PX_SERVER_STOPPING, /* the data loops end; then at most PX_SERVER_STORE_MS for the store */
+};
+
+/* An endpoint that never answers keeps nobody from starting; a disk that never does, nobody from
+ * ending. */
+#define PX_SERVER_READY_MS 3000
+#define PX_SERVER_STORE_MS 5000
+
 struct px_server_signal {
     struct tn_signal signal;
     struct px_server *server;
@@ -38,14 +50,20 @@ struct px_server {
     struct tn_api_server *metrics_listener;
     struct px_server_signal signals[PX_SERVER_SIGNALS];
     size_t signal_count;
-    struct tn_timer delay; /* between readyz 503 and closing listeners */
+    enum px_server_stage stage;
+    struct tn_timer timer; /* of the stage */
     bool has_timer;
+    bool is_book_idle;
+    bool are_workers_stopped;
     bool is_clean;
 };
 
 /* Everything, in order. Not 0: a message was printed, and what was started is left to
  * px_server_close_parts(). */
 int px_server_start(struct px_server *server, const struct px_server_options *options);
+
+/* Says where it listens, and which versions can't answer. Only the first call does. */
+void px_server_become_ready(struct px_server *server);
 
 int px_server_open_signals(struct px_server *server);
 

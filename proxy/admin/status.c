@@ -13,10 +13,10 @@ static json_t *endpoint_json(const struct px_admin *admin, struct px_endpoint *e
 {
     const char *detail = admin->health ? px_health_detail(admin->health, endpoint) : "";
 
-    return json_pack("{s:i, s:s, s:b, s:b, s:s, s:i, s:s}", "index", endpoint->index, "address",
-                     endpoint->address.text, "up", atomic_load(&endpoint->up), "probed",
-                     atomic_load(&endpoint->probed), "mode",
-                     mode_word(atomic_load(&endpoint->mode)), "in_flight",
+    return json_pack("{s:i, s:s, s:b, s:b, s:b, s:s, s:i, s:s}", "index", endpoint->index,
+                     "address", endpoint->address.text, "up", atomic_load(&endpoint->up), "probed",
+                     atomic_load(&endpoint->probed), "ejected", atomic_load(&endpoint->ejected),
+                     "mode", mode_word(atomic_load(&endpoint->mode)), "in_flight",
                      atomic_load(&endpoint->in_flight), "detail", detail);
 }
 

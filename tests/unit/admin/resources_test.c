@@ -206,13 +206,14 @@ static void test_resources_status(void **state)
     status = ask(fixture, "GET", "/v1/status", "", NULL, 200);
     assert_int_equal(json_integer_value(json_object_get(status, "loops")), 2);
     assert_true(json_is_false(json_object_get(status, "ready")));
-    edit_assert_json(
-        "blue", json_array_get(json_object_get(status, "versions"), 0),
-        "{'name':'blue','build':'1','mode':'active','healthy':1,'endpoints':["
-        "{'index':0,'address':'127.0.0.1:5001','up':true,'probed':false,'mode':'active',"
-        "'in_flight':0,'detail':''},"
-        "{'index':1,'address':'127.0.0.1:5002','up':false,'probed':false,'mode':'active',"
-        "'in_flight':0,'detail':''}]}");
+    edit_assert_json("blue", json_array_get(json_object_get(status, "versions"), 0),
+                     "{'name':'blue','build':'1','mode':'active','healthy':1,'endpoints':["
+                     "{'index':0,'address':'127.0.0.1:5001','up':true,'probed':false,'ejected':"
+                     "false,'mode':'active',"
+                     "'in_flight':0,'detail':''},"
+                     "{'index':1,'address':'127.0.0.1:5002','up':false,'probed':false,'ejected':"
+                     "false,'mode':'active',"
+                     "'in_flight':0,'detail':''}]}");
     json_decref(status);
 }
 
