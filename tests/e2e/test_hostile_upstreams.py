@@ -246,7 +246,7 @@ def test_body_that_breaks_the_grammar_breaks_off(line, name, is_whole):
 def test_bytes_behind_an_answer_reach_nobody(line, name, is_whole):
     data, behind, method, status, body = BEHIND[name]
     # What comes when the next request is on its way already could not be told from its answer: it comes with the last byte.
-    target = say(line, *in_pieces(data[:-1], is_whole), data[-1:] + behind)
+    target = say(line, *([data + behind] if is_whole else [*in_pieces(data[:-1], False), data[-1:] + behind]))
     with Connection(line.address) as connection:
         connection.send(f"{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
         answer = connection.read(method)
