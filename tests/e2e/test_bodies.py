@@ -121,8 +121,12 @@ def test_answer_that_breaks_off_never_looks_complete(start_recorder, start_proxy
     proxy = start_proxy({"versions": versions(blue=[blue.address]), "rules": [rule({"blue": 1})]})
     for target in broken:
         with Connection(proxy.address) as connection:
-            with pytest.raises(BadAnswer):
-                connection.request("GET", target)
+            try:
+                status = connection.request("GET", target).status
+            except BadAnswer:
+                continue
+            # Told before anything went to the client: then it may be an error of ours, nothing else.
+            assert status == 502 and target == "/garbage"
 
 
 def test_hostile_answers_are_502_and_never_poison_the_next(start_recorder, start_proxy):
