@@ -37,10 +37,10 @@ EXPECTED = {
 }
 
 
-def need(program):
+def need(program, option="--tests"):
     path = shutil.which(program)
     if not path:
-        pytest.skip(f"no {program}: scripts/setup --long")
+        pytest.skip(f"no {program}: scripts/setup {option}")
     return path
 
 
@@ -85,7 +85,8 @@ def only_long(is_long):
 
 
 def test_curl(bases, tmp_path):
-    check(run([need("sh"), CLIENTS / "curl.sh", *bases] if need("curl") else [], tmp_path))
+    need("curl")
+    check(run(["sh", CLIENTS / "curl.sh", *bases], tmp_path))
 
 
 def test_httpx(bases, tmp_path):
@@ -99,17 +100,17 @@ def test_aiohttp(bases, tmp_path):
 
 
 def test_node(bases, tmp_path):
-    check(run([need("node"), CLIENTS / "fetch.js", *bases], tmp_path))
+    check(run([need("node", "--long"), CLIENTS / "fetch.js", *bases], tmp_path))
 
 
 @pytest.mark.long
 def test_java(bases, tmp_path, only_long):
-    check(run([need("java"), CLIENTS / "Client.java", *bases], tmp_path))
+    check(run([need("java", "--long"), CLIENTS / "Client.java", *bases], tmp_path))
 
 
 @pytest.mark.long
 def test_go(bases, tmp_path, only_long):
-    go = need("go")
+    go = need("go", "--long")
     cache = build_folder().parent / "clients" / "go"  # the first build compiles net/http: most of a minute
     environment = {**os.environ, "GOCACHE": str(cache), "GO111MODULE": "off", "GOTOOLCHAIN": "local", "GOFLAGS": ""}
     run([go, "build", "-o", tmp_path / "client", CLIENTS / "client.go"], tmp_path, env=environment)
@@ -155,7 +156,7 @@ def hold():
 @pytest.mark.long
 def test_chromium(bases, tmp_path, hold, only_long):
     """A page whose script fetches. A browser sends no chunks over HTTP/1.1."""
-    chromium = need("chromium")
+    chromium = need("chromium", "--long")
     page = tmp_path / "page.html"
     page.write_text(PAGE.format(script=(CLIENTS / "fetch.js").as_uri(), bases=bases, hold=hold))
     dom = run([chromium, *CHROMIUM, "--disable-web-security", f"--user-data-dir={tmp_path / 'profile'}", page.as_uri()], tmp_path)
@@ -167,7 +168,7 @@ def test_chromium(bases, tmp_path, hold, only_long):
 @pytest.mark.long
 def test_chromium_shows_the_page(bases, tmp_path, only_long):
     """What a person sees: the demo's page, from either address."""
-    chromium = need("chromium")
+    chromium = need("chromium", "--long")
     for base in bases:
         dom = run([chromium, *CHROMIUM, f"--user-data-dir={tmp_path / 'profile'}", base + "/"], tmp_path)
         assert "app-blue-0" in dom and "blue" in dom
