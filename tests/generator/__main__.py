@@ -3,16 +3,33 @@
   tests/generate --cases 200000             a seed of its own, printed
   tests/generate --seed 7 --cases 1000      the same cases again
   tests/generate --seed 7 --only 4711       one case, with what it sends
+  tests/generate --differential --cases 5000     the same inputs to nginx, HAProxy and Apache: the table of differences
 
 The binaries are those of build/dev or of TURNOUT_BUILD=DIR. Exit code 0 only when nothing was wrong.
 """
 import argparse
 import secrets
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 from .cases import Generator
+from .differential import Differential, inputs
 from .run import Run
+
+
+def compare(seed, count):
+    with tempfile.TemporaryDirectory(prefix="turnout-differential-") as folder:
+        run = Differential(Path(folder)).start()
+        run.play(inputs(seed, count))
+        code = run.stop()
+    print(run.table())
+    failures = run.failures() + ([f"the proxy ended with {code}"] if code else [])
+    for failure in failures:
+        print(f"FAILED {failure}")
+    print(f"seed {seed}: {'FAILED: ' + str(len(failures)) if failures else 'passed'}")
+    return 1 if failures else 0
 
 
 def main():
@@ -23,8 +40,11 @@ def main():
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--patience", type=float, default=6.0, help="seconds that a case may take")
     parser.add_argument("--no-mirror", action="store_true")
+    parser.add_argument("--differential", action="store_true")
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else secrets.randbelow(1 << 32)
+    if options.differential:
+        return compare(seed, options.cases)
     generator = Generator(seed)
     if options.only:
         for number in options.only:
