@@ -281,40 +281,6 @@ static int compute_reload(struct px_rulebook *book, struct px_change *change)
     return error;
 }
 
-/* Rules of a that are not in b as they are in a. */
-static json_t *differing(json_t *a, const json_t *b)
-{
-    json_t *list = json_array();
-    size_t i;
-    json_t *rule;
-
-    json_array_foreach(a, i, rule)
-    {
-        const char *name = json_string_value(json_object_get(rule, "name"));
-        const json_t *other = px_edit_find_by_name(b, name);
-
-        if (!other || !json_equal(rule, other))
-            json_array_append(list, rule);
-    }
-    return list;
-}
-
-static int compare(const struct px_rulebook *book, struct px_change *change)
-{
-    struct px_change_work *work = change->work;
-
-    work->after = px_rules_to_json(work->rules, work->rule_count);
-    if (!work->after)
-        return no_memory(change);
-    if (!json_equal(book->rules, work->after))
-        work->is_changed = true;
-    work->touched_before = differing(book->rules, work->after);
-    work->touched_after = differing(work->after, book->rules);
-    if (!work->touched_before || !work->touched_after)
-        return no_memory(change);
-    return 0;
-}
-
 int px_change_compute(struct px_rulebook *book, struct px_change *change)
 {
     struct px_change_work *work = change->work;
@@ -334,38 +300,5 @@ int px_change_compute(struct px_rulebook *book, struct px_change *change)
                            work->config, "request");
     else
         error = change->edit ? compute_edit(book, change) : compute_reload(book, change);
-    return error ? error : compare(book, change);
-}
-
-json_t *px_change_answer(const struct px_rulebook *book, const struct px_change *change)
-{
-    const struct px_change_work *work = change->work;
-    json_t *answer =
-        json_pack("{s:I, s:b, s:b, s:b}", "revision", (json_int_t)book->revision, "changed",
-                  work->is_changed, "dry_run", change->is_dry_run, "durable", book->is_durable);
-
-    if (!answer)
-        return NULL;
-    if (work->rule[0])
-        json_object_set_new(answer, "rule", json_string(work->rule));
-    json_object_set(answer, "before", work->touched_before);
-    json_object_set(answer, "after", work->touched_after);
-    json_object_set(answer, "notes", work->notes);
-    return answer;
-}
-
-json_t *px_change_record(const struct px_change *change)
-{
-    const struct px_change_work *work = change->work;
-    char at[TN_RFC3339_SIZE];
-    json_t *record =
-        json_pack("{s:i, s:I, s:s, s:s, s:O, s:O}", "format", PX_STORE_FORMAT, "revision",
-                  (json_int_t)work->revision, "at", tn_clock_rfc3339(work->wall_ns, at), "what",
-                  change->what, "rules", work->after, "file", work->hashes);
-
-    if (record && change->author)
-        json_object_set_new(record, "author", json_string(change->author));
-    if (record && change->reason)
-        json_object_set_new(record, "reason", json_string(change->reason));
-    return record;
+    return error ? error : px_change_compare(book, change);
 }

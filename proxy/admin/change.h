@@ -2,7 +2,8 @@
  * change: the steps of a change, between rulebook.c (the queue, the store, the loops) and the pure
  * parts (edit.h, reload.h).
  *
- * Private to rulebook.c, change.c, baseline.c. Ownership: the work belongs to its change.
+ * Private to rulebook.c, open.c, change.c, outcome.c, baseline.c. Ownership: the work belongs to
+ * its change.
  */
 #ifndef PX_ADMIN_CHANGE_H
 #define PX_ADMIN_CHANGE_H
@@ -67,6 +68,11 @@ int px_change_compute(struct px_rulebook *book, struct px_change *change);
  * messages call it. */
 int px_change_parse(struct px_change *change, const json_t *rules, const struct px_config *config,
                     const char *origin);
+
+/* --- outcome.c: parsed rules, to what differs, to the answer ------------------------------------
+ */
+
+int px_change_compare(const struct px_rulebook *book, struct px_change *change);
 
 /* The answer to a change that was applied, or would be. */
 json_t *px_change_answer(const struct px_rulebook *book, const struct px_change *change);

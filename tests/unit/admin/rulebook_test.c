@@ -258,6 +258,25 @@ static void test_rulebook_dry_run_changes_nothing(void **state)
     expect_rules(book, "[{'name':'main','stable':'blue','weights':{'blue':9,'green':1}}]");
 }
 
+static void test_rulebook_tells_of_versions_that_cannot_answer(void **state)
+{
+    struct book *book = *state;
+    const struct px_snapshot_version *green;
+
+    opened(book, MAIN, "");
+    green = &px_rulebook_snapshot(book->book)->versions[1];
+    atomic_store(&green->endpoints[0]->probed, true);
+    book_do(book, px_edit_weights, TO_GREEN);
+    edit_assert_json("notes", json_object_get(book->answer, "notes"),
+                     "['version green has no endpoint up']");
+    book_do(book, px_edit_weights, TO_BLUE); /* not probed yet: nothing is known */
+    edit_assert_json("notes", json_object_get(book->answer, "notes"), "[]");
+    green = &px_rulebook_snapshot(book->book)->versions[1];
+    atomic_store(&green->endpoints[0]->up, true);
+    book_do(book, px_edit_weights, TO_GREEN);
+    edit_assert_json("notes", json_object_get(book->answer, "notes"), "[]");
+}
+
 static void test_rulebook_same_rules_make_no_revision(void **state)
 {
     struct book *book = *state;
@@ -609,6 +628,7 @@ int main(void)
         TEST(test_rulebook_change_is_recorded_published_then_answered),
         TEST(test_rulebook_without_a_store_says_not_durable),
         TEST(test_rulebook_dry_run_changes_nothing),
+        TEST(test_rulebook_tells_of_versions_that_cannot_answer),
         TEST(test_rulebook_same_rules_make_no_revision),
         TEST(test_rulebook_stale_revision_is_refused),
         TEST(test_rulebook_changes_are_computed_one_after_the_other),

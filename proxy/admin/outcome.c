@@ -1,0 +1,106 @@
+#include "proxy/admin/change.h"
+
+/* Rules of a that are not in b as they are in a. */
+static json_t *differing(json_t *a, const json_t *b)
+{
+    json_t *list = json_array();
+    size_t i;
+    json_t *rule;
+
+    json_array_foreach(a, i, rule)
+    {
+        const char *name = json_string_value(json_object_get(rule, "name"));
+        const json_t *other = px_edit_find_by_name(b, name);
+
+        if (!other || !json_equal(rule, other))
+            json_array_append(list, rule);
+    }
+    return list;
+}
+
+static bool is_dead(const struct px_snapshot *snapshot, const char *name)
+{
+    uint32_t number = px_snapshot_find_version(snapshot, name);
+    const struct px_snapshot_version *version;
+    bool is_probed = false;
+
+    if (number == STRATEGY_NONE)
+        return false;
+    version = &snapshot->versions[number];
+    for (uint32_t i = 0; i < version->endpoint_count; i++) {
+        if (atomic_load(&version->endpoints[i]->up))
+            return false;
+        is_probed = is_probed || atomic_load(&version->endpoints[i]->probed);
+    }
+    return is_probed;
+}
+
+/* Whoever sends traffic to a version that can't answer should hear of it before his users do. */
+static void note_dead_versions(const struct px_rulebook *book, const struct px_change_work *work)
+{
+    for (uint32_t i = 0; i < work->config->version_count; i++) {
+        const char *name = work->config->versions[i].name;
+        bool is_used = false;
+        size_t k;
+        json_t *rule;
+
+        json_array_foreach(work->touched_after, k, rule)
+        {
+            const json_t *weight = json_object_get(json_object_get(rule, "weights"), name);
+
+            is_used = is_used || json_integer_value(weight) > 0;
+        }
+        if (is_used && is_dead(book->snapshot, name))
+            json_array_append_new(work->notes, json_sprintf("version %s has no endpoint up", name));
+    }
+}
+
+int px_change_compare(const struct px_rulebook *book, struct px_change *change)
+{
+    struct px_change_work *work = change->work;
+
+    work->after = px_rules_to_json(work->rules, work->rule_count);
+    if (!work->after)
+        return px_change_refuse(change, 503, "out of memory");
+    if (!json_equal(book->rules, work->after))
+        work->is_changed = true;
+    work->touched_before = differing(book->rules, work->after);
+    work->touched_after = differing(work->after, book->rules);
+    if (!work->touched_before || !work->touched_after)
+        return px_change_refuse(change, 503, "out of memory");
+    note_dead_versions(book, work);
+    return 0;
+}
+
+json_t *px_change_answer(const struct px_rulebook *book, const struct px_change *change)
+{
+    const struct px_change_work *work = change->work;
+    json_t *answer =
+        json_pack("{s:I, s:b, s:b, s:b}", "revision", (json_int_t)book->revision, "changed",
+                  work->is_changed, "dry_run", change->is_dry_run, "durable", book->is_durable);
+
+    if (!answer)
+        return NULL;
+    if (work->rule[0])
+        json_object_set_new(answer, "rule", json_string(work->rule));
+    json_object_set(answer, "before", work->touched_before);
+    json_object_set(answer, "after", work->touched_after);
+    json_object_set(answer, "notes", work->notes);
+    return answer;
+}
+
+json_t *px_change_record(const struct px_change *change)
+{
+    const struct px_change_work *work = change->work;
+    char at[TN_RFC3339_SIZE];
+    json_t *record =
+        json_pack("{s:i, s:I, s:s, s:s, s:O, s:O}", "format", PX_STORE_FORMAT, "revision",
+                  (json_int_t)work->revision, "at", tn_clock_rfc3339(work->wall_ns, at), "what",
+                  change->what, "rules", work->after, "file", work->hashes);
+
+    if (record && change->author)
+        json_object_set_new(record, "author", json_string(change->author));
+    if (record && change->reason)
+        json_object_set_new(record, "reason", json_string(change->reason));
+    return record;
+}
