@@ -10,7 +10,7 @@ from support.ports import free_port
 
 FOLDER = ROOT / "tests" / "varnishtest"
 SCENARIOS = sorted(FOLDER.glob("*.vtc"), key=lambda path: path.name)
-AT_A_TIME = 6  # they wait more than they work
+AT_A_TIME = 8  # they wait more than they work
 
 
 def run(path):
