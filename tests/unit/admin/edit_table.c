@@ -53,6 +53,61 @@ static bool is_noted(const json_t *notes, const char *part)
     return false;
 }
 
+/* --- memory that runs out ----------------------------------------------------------------------
+ */
+
+static int allocations_left; /* negative: all succeed */
+static bool has_failed;
+
+static void *fail_at_last(size_t size)
+{
+    if (allocations_left == 0) {
+        has_failed = true;
+        return NULL;
+    }
+    if (allocations_left > 0)
+        allocations_left--;
+    return malloc(size);
+}
+
+void edit_fail_allocation(int n)
+{
+    has_failed = false;
+    allocations_left = n;
+    json_set_alloc_funcs(fail_at_last, free);
+}
+
+bool edit_end_failing(void)
+{
+    json_set_alloc_funcs(malloc, free);
+    return has_failed;
+}
+
+/* Allocation number i fails, for every i: the edit says -ENOMEM, or did without (a note). Never is
+ * a half of it taken for the whole. */
+static void check_without_memory(px_edit_fn *edit, const struct edit_row *row)
+{
+    for (int i = 0; i == 0 || has_failed; i++) {
+        struct px_edit work = {.rules = edit_json(row->rules),
+                               .request = edit_json(row->request),
+                               .file_rules = edit_json(row->file ? row->file : "[]"),
+                               .notes = json_array()};
+        int error;
+
+        edit_fail_allocation(i);
+        error = edit(&work);
+        edit_end_failing();
+        if (error == 0)
+            edit_assert_json(row->what, work.rules, row->after);
+        else if (!has_failed || error != -ENOMEM)
+            assert_true(!row->after && error == -EINVAL);
+        json_decref(work.rules);
+        json_decref(work.request);
+        json_decref(work.file_rules);
+        json_decref(work.notes);
+    }
+}
+
 void edit_check(px_edit_fn *edit, const struct edit_row *row)
 {
     struct px_edit work = {.rules = edit_json(row->rules),
@@ -86,4 +141,5 @@ void edit_check(px_edit_fn *edit, const struct edit_row *row)
     json_decref(work.request);
     json_decref(work.file_rules);
     json_decref(work.notes);
+    check_without_memory(edit, row);
 }

@@ -25,4 +25,9 @@ void edit_assert_json(const char *what, const json_t *found, const char *expecte
 
 void edit_check(px_edit_fn *edit, const struct edit_row *row);
 
+/* From here on jansson's allocation number n (from 0) fails, and all after it. */
+void edit_fail_allocation(int n);
+/* All succeed again. Whether one failed. */
+bool edit_end_failing(void);
+
 #endif

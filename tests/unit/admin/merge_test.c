@@ -32,6 +32,21 @@ static void check(const struct row *row)
     json_t *rules = NULL;
     char *notes;
 
+    for (int i = 0;; i++) { /* memory that runs out at every place, then a whole run */
+        json_t *partly = NULL;
+        int error;
+
+        edit_fail_allocation(i);
+        error = px_merge_rules(&merge, &partly);
+        if (!edit_end_failing()) {
+            json_array_clear(merge.notes);
+            json_decref(partly);
+            break;
+        }
+        if (!error)
+            edit_assert_json(row->what, partly, row->after);
+        json_decref(partly);
+    }
     assert_int_equal(px_merge_rules(&merge, &rules), 0);
     edit_assert_json(row->what, rules, row->after);
     notes = json_dumps(merge.notes, 0);
