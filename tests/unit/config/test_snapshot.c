@@ -220,14 +220,15 @@ static void test_snapshot_a_deal_goes_on_while_weights_stay(void **state)
 static void test_snapshot_new_weights_are_a_new_deal(void **state)
 {
     struct fixture *fixture = *state;
+    static const char with_seed[] = "[{name: main, stable: blue, weights: {blue: 90, green: 10}, "
+                                    "sticky: {by: cookie, seed: x}}]";
     static const char *const others[] = {
         "[{name: main, stable: blue, weights: {blue: 91, green: 10}}]",
         "[{name: main, stable: blue, weights: {blue: 10, green: 90}}]",
         "[{name: main, stable: blue, weights: {blue: 90, green: 10, red: 1}}]",
         "[{name: main, stable: blue, weights: {blue: 90}}]",
         "[{name: other, stable: blue, weights: {blue: 90, green: 10}}]",
-        "[{name: main, stable: blue, weights: {blue: 90, green: 10}, sticky: {by: cookie, seed: "
-        "x}}]",
+        with_seed,
     };
     struct px_snapshot *first =
         build(fixture, "[{name: main, stable: blue, weights: {blue: 90, green: 10}}]", 1, NULL);
