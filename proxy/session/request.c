@@ -255,6 +255,10 @@ void px_request_read_body(struct px_exchange *exchange)
 {
     struct px_session *session = exchange->client->session;
 
+    if (exchange->response_state == PX_RESPONSE_BODY) {
+        px_request_wait(exchange); /* the answer began early: bytes of either side keep it alive */
+        return;
+    }
     exchange->window_started_ms = tn_loop_now_ms(session->loop);
     exchange->window_bytes = exchange->body_bytes_in;
     px_exchange_set_deadline(exchange, session->limits->body_grace_ms);
@@ -307,6 +311,8 @@ void px_request_body(struct px_exchange *exchange, const struct tn_http_step *st
     }
     if (step->body_len > 0)
         feed_mirrors(exchange, step);
+    if (step->body_len > 0 && exchange->response_state == PX_RESPONSE_BODY)
+        px_request_wait(exchange);
     if (is_end) {
         exchange->request_state = PX_REQUEST_DONE;
         end_mirrors(exchange);
