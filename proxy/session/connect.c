@@ -143,6 +143,7 @@ static bool try_again(struct px_exchange *exchange, const struct px_retry_questi
 {
     struct px_client *client = exchange->client;
     struct px_session *session = client->session;
+    uint64_t number = client->exchange_number;
     enum px_retry reason = px_retry_decide(question);
     uint32_t next;
 
@@ -162,7 +163,7 @@ static bool try_again(struct px_exchange *exchange, const struct px_retry_questi
     }
     session->stats->retries[reason]++;
     px_exchange_connect(exchange);
-    if (client->exchange == exchange && !exchange->is_blocked)
+    if (px_client_is_at(client, number) && !exchange->is_blocked)
         go_on(exchange);
     return true;
 }

@@ -74,6 +74,7 @@ struct px_exchange *px_exchange_new(struct px_client *client)
     /* The two heads and the buffer behind them are filled when they are used. */
     memset(exchange, 0, offsetof(struct px_exchange, request));
     exchange->client = client;
+    client->exchange_number++;
     exchange->started_ns = wall->monotonic_ns(wall->context);
     exchange->total_deadline_ms = TN_DEADLINE_NEVER;
     exchange->decision.version = STRATEGY_NONE;

@@ -36,6 +36,7 @@ struct px_client {
     struct tn_http_parser parser;
     struct px_session *session;
     struct px_exchange *exchange; /* NULL: idle */
+    uint64_t exchange_number;     /* of the last one: the next may get the same memory */
     struct tn_deadline deadline;  /* of whatever the client or its exchange waits for */
     struct tn_list node;
     char *pending; /* received, not parsed: part of a head, or what waits for its turn */
@@ -104,6 +105,15 @@ struct px_exchange {
     struct tn_http_head response;
     char forward_inline[PX_HEAD_INLINE_BYTES];
 };
+
+/*
+ * Is this exchange (its number, taken before) still the client's? What ends one may begin the next
+ * before it returns, so callers that go on ask this; the pointer alone cannot tell.
+ */
+static inline bool px_client_is_at(const struct px_client *client, uint64_t number)
+{
+    return client->exchange && client->exchange_number == number;
+}
 
 /* client.c */
 void px_client_continue(struct px_client *client); /* parses what is pending, if it is its turn */

@@ -15,12 +15,20 @@ static const struct tn_clock *const wall = &tn_clock_system;
 struct reading {
     struct px_exchange *exchange;
     struct px_client *client;
+    uint64_t number;    /* of the exchange */
     struct tn_str head; /* in the loop's out buffer */
 };
 
+static struct reading reading_of(struct px_exchange *exchange)
+{
+    return (struct reading){.exchange = exchange,
+                            .client = exchange->client,
+                            .number = exchange->client->exchange_number};
+}
+
 static bool is_over(const struct reading *reading)
 {
-    return reading->client->exchange != reading->exchange;
+    return !px_client_is_at(reading->client, reading->number);
 }
 
 static void write_to_client(struct reading *reading, const struct tn_http_step *step)
@@ -257,7 +265,7 @@ static void parse(struct reading *reading, const char *data, size_t len)
 void px_response_read(struct px_upstream *upstream, char *data, size_t len)
 {
     struct px_exchange *exchange = upstream->user;
-    struct reading reading = {.exchange = exchange, .client = exchange->client};
+    struct reading reading = reading_of(exchange);
     char *partial = exchange->partial;
 
     if (exchange->is_tunnel) {
@@ -287,7 +295,7 @@ void px_response_read(struct px_upstream *upstream, char *data, size_t len)
 void px_response_eof(struct px_upstream *upstream)
 {
     struct px_exchange *exchange = upstream->user;
-    struct reading reading = {.exchange = exchange, .client = exchange->client};
+    struct reading reading = reading_of(exchange);
     struct tn_http_step step = {0};
 
     if (exchange->is_tunnel) {

@@ -650,6 +650,35 @@ static void test_session_says_502_while_nothing_of_the_answer_is_out(void **stat
     rig_free(rig);
 }
 
+/* The next exchange begins while the read that ended the one before is still being looked at. */
+static void test_session_gives_no_rest_to_a_pipelined_request(void **state)
+{
+    static const char *const firsts[] = {
+        OK "Content-Length: 2\r\n\r\nok" OK "Content-Length: 6\r\n\r\nPOISON",
+        OK "Content-Length: 0\r\n\r\n" OK "Content-Length: 6\r\n\r\nPOISON",
+        "HTTP/1.1 204 No Content\r\n\r\n" OK "Content-Length: 6\r\n\r\nPOISON",
+        OK "Content-Length: x\r\n\r\n" OK "Content-Length: 6\r\n\r\nPOISON",
+        "HTTP/1.1 100 C\r\nContent-Length: 0\r\n\r\n" OK "Content-Length: 6\r\n\r\nPOISON",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(firsts) / sizeof(firsts[0]); i++) {
+        struct rig *rig = rig_new(BLUE, "{}");
+        struct rig_client *client = rig_connect(rig);
+
+        answer_blue(rig, firsts[i]);
+        rig_answer(rig, 0, OK "Content-Length: 4\r\n\r\nmine");
+        rig_answer(rig, 1, OK "Content-Length: 4\r\n\r\nmine");
+        rig_send(client, "POST /1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+                         "POST /2 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+                         "POST /3 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+        assert_true(rig_sees(client, "mine"));
+        rig_settle(rig);
+        assert_null(strstr(client->received, "POISON"));
+        rig_free(rig);
+    }
+}
+
 static void test_session_says_what_is_allowed(void **state)
 {
     struct rig *rig = rig_new(BLUE, "{}");
@@ -792,6 +821,7 @@ int main(void)
         cmocka_unit_test(test_session_resets_what_would_look_like_an_end),
         cmocka_unit_test(test_session_stops_an_answer_without_length_by_a_reset),
         cmocka_unit_test(test_session_says_502_while_nothing_of_the_answer_is_out),
+        cmocka_unit_test(test_session_gives_no_rest_to_a_pipelined_request),
         cmocka_unit_test(test_session_says_what_is_allowed),
         cmocka_unit_test(test_session_gives_a_1_0_request_without_host_the_endpoints),
         cmocka_unit_test(test_session_takes_the_address_of_a_proxy_header),
