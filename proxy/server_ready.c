@@ -64,7 +64,9 @@ void px_server_become_ready(struct px_server *server)
         append_address(line, sizeof(line), &address);
     }
     if (server->admin_listener)
-        append(line, sizeof(line), ", admin %s", server->config->admin_path);
+        append(line, sizeof(line), ", admin %s%s",
+               strchr(server->config->admin_path, '/') ? "" : "./",
+               server->config->admin_path); /* as --admin takes it */
     if (server->metrics_listener && tn_api_address(server->metrics_listener, &address) == 0) {
         append(line, sizeof(line), ", metrics ");
         append_address(line, sizeof(line), &address);
