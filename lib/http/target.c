@@ -9,14 +9,15 @@
  * Refused everywhere: what is not visible ASCII, and " # < >. A backslash passes in a query only:
  * browsers turn it into '/' in paths, and so do some services. Beyond RFC 3986, because browsers
  * send them as they are (WHATWG URL, query percent-encode set): [ ] ^ ` { | } and a lone '%'.
- * Hosts: unreserved, sub-delims without the comma; '%' is looked at one by one.
+ * Hosts: unreserved; '%' is looked at one by one. RFC 3986 has sub-delims in names too, but no name
+ * that anybody resolves has, and other servers refuse them.
  */
 static const unsigned char allowed[256] = {
     /* clang-format off */
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 7, 0, 0, 7, 3, 7, 7, 7, 7, 7, 7, 3, 7, 7, 3, /*   ! " # $ % & ' ( ) * + , - . / */
-    7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 3, 7, 0, 7, 0, 2, /* 0 ... 9 : ; < = > ? */
+    0, 3, 0, 0, 3, 3, 3, 3, 3, 3, 3, 3, 3, 7, 7, 3, /*   ! " # $ % & ' ( ) * + , - . / */
+    7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 3, 3, 0, 3, 0, 2, /* 0 ... 9 : ; < = > ? */
     3, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, /* @ A ... O */
     7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 3, 2, 3, 3, 7, /* P ... Z [ \ ] ^ _ */
     3, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, /* ` a ... o */
@@ -85,9 +86,18 @@ static bool is_encoded_name(struct tn_str s)
     return true;
 }
 
+static bool has_empty_label(struct tn_str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] == '.' && (i == 0 || s.ptr[i - 1] == '.'))
+            return true;
+    }
+    return false;
+}
+
 static bool is_reg_name(struct tn_str s)
 {
-    return s.len > 0 && (all_allowed(s, IN_HOST) || is_encoded_name(s));
+    return s.len > 0 && !has_empty_label(s) && (all_allowed(s, IN_HOST) || is_encoded_name(s));
 }
 
 bool tn_http_is_authority(struct tn_str text)
@@ -120,6 +130,20 @@ static size_t scheme_len(struct tn_str s)
     if (s.len > 8 && tn_str_equal_nocase((struct tn_str){s.ptr, 8}, TN_STR("https://")))
         return 8;
     return 0;
+}
+
+/* An encoded NUL, which ends a path early where paths are strings of C. */
+static bool has_encoded_nul(struct tn_str path)
+{
+    const char *end = path.ptr + path.len;
+    const char *at = path.len > 0 ? memchr(path.ptr, '%', path.len) : NULL;
+
+    while (at) {
+        if (end - at > 2 && at[1] == '0' && at[2] == '0')
+            return true;
+        at = memchr(at + 1, '%', (size_t)(end - at - 1));
+    }
+    return false;
 }
 
 /* Takes scheme and authority off: target becomes what follows. */
@@ -169,6 +193,7 @@ enum tn_http_error tn_http_split_target(struct tn_http_head *head)
     if (mark)
         head->query = slice_of(head->target.offset + path_len + 1, target.len - path_len - 1);
     if (!all_allowed((struct tn_str){target.ptr, path_len}, IN_PATH) ||
+        has_encoded_nul((struct tn_str){target.ptr, path_len}) ||
         !all_allowed(tn_http_view(head, head->query), IN_QUERY))
         return TN_HTTP_E_BAD_TARGET;
     return TN_HTTP_OK;
