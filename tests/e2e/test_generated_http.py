@@ -6,10 +6,12 @@ import os
 import secrets
 
 import pytest
+from generator.answers import Answers, Hostile
 from generator.cases import Generator
 from generator.run import Run
 
 CASES, CASES_LONG = 20000, 200000
+ANSWERS, ANSWERS_LONG = 6000, 60000
 
 
 @pytest.mark.long
@@ -37,3 +39,16 @@ def test_cases_of_a_seed_are_always_the_same():
     for number in range(4000, 5000):
         assert one.case(number).pieces == other.case(number).pieces
     assert any(Generator(8).case(n).pieces != one.case(n).pieces for n in range(4000, 4010))
+
+
+@pytest.mark.long
+def test_generated_answers_are_passed_on_as_read_or_not_at_all(tmp_path, is_long):
+    """The other side: services whose answers are mutated; nobody gets the rest of another's."""
+    seed = int(os.environ.get("TURNOUT_SEED", secrets.randbelow(1 << 32)))
+    cases = ANSWERS_LONG if is_long else ANSWERS
+    run = Run(Answers(seed), tmp_path, patience_s=20, mirror=False, client=Hostile).start()
+    run.play(range(cases))
+    failures = run.finish()
+    print(f"seed {seed}: {run.summary()}")
+    assert not failures, f"tests/generate --answers --seed {seed} --cases {cases}\n" + "\n".join(failures[:10])
+    assert sum(run.kinds.values()) == cases

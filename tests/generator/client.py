@@ -51,7 +51,7 @@ def read_chunked(data, at):
             return b"".join(pieces), at
 
 
-def read_answers(data, methods, is_last_head=False):
+def read_answers(data, methods, is_last_head=False, interim=(103,)):
     """All answers in the bytes of a connection that has ended; interim ones are left out. is_last_head: what comes after
     the methods may be an answer to a HEAD whose body is broken."""
     answers, at = [], 0
@@ -71,7 +71,7 @@ def read_answers(data, methods, is_last_head=False):
             fields.append((field.group(1).lower(), field.group(2)))
         answer, at = Answer(int(match.group(1)), fields, b""), end + 4
         if answer.status < 200:
-            if answer.status != 103:
+            if answer.status not in interim:
                 raise Wrong(f"interim answer {answer.status}")
             continue
         length, coding = answer.get(b"content-length"), answer.get(b"transfer-encoding")

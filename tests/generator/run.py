@@ -31,13 +31,17 @@ class Failure:
 class Run:
     """Cases by number. The proxy and its upstreams live as long as the run."""
 
-    def __init__(self, generator, folder=None, connections=64, patience_s=6.0, mirror=True):
+    def __init__(self, generator, folder=None, connections=64, patience_s=6.0, mirror=True, client=Client):
+        self.client = client
         self.generator, self.connections, self.patience_s = generator, connections, patience_s
         self.is_own_folder = folder is None
         self.folder = Path(folder or tempfile.mkdtemp(prefix="turnout-generator-"))
         self.selector = selectors.DefaultSelector()
-        self.blue, self.green = Upstream(self.selector), Upstream(self.selector, is_mirror=True)
+        is_hostile = client is not Client
+        self.blue, self.green = Upstream(self.selector, generator if is_hostile else None), Upstream(self.selector)
         rule = {"name": "main", "weights": {"blue": 1}, "max_body": "1MiB"}
+        if is_hostile:
+            rule["timeouts"] = {"connect": "1s", "first_byte": "1s", "idle": "1s"}
         if mirror:
             rule["mirror"] = [{"to": "green", "percent": 100, "methods": ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]}]
         versions = {"blue": self.blue, "green": self.green} if mirror else {"blue": self.blue}
@@ -77,6 +81,12 @@ class Run:
             self.statuses[answer.status] += 1
         if any(a.status >= 400 for a in answers[:len(case.expected)]):
             self.stricter += 1
+
+    def count_hostile(self, answers, rest):
+        for answer in answers:
+            self.statuses[answer.status] += 1
+        if rest:
+            self.statuses["broken off"] += 1
 
     def compare(self, case, request):
         """All cuts of one request have to look the same upstream."""
@@ -125,7 +135,7 @@ class Run:
                 number = next(numbers, None)
                 is_more = number is not None
                 if is_more:
-                    client = Client.__new__(Client)
+                    client = self.client.__new__(self.client)
                     self.active.add(client)
                     client.__init__(self, self.generator.case(number))
             self.turn(0.05)
@@ -217,5 +227,5 @@ class Run:
     def summary(self):
         return (f"{sum(self.kinds.values())} cases ({', '.join(f'{k} {n}' for k, n in sorted(self.kinds.items()))}); "
                 f"upstream saw {self.blue.serial} requests and {self.blue.partial} beginnings, the mirror {self.green.serial}; "
-                f"answers {dict(sorted(self.statuses.items()))}; stricter than the RFC asks in {self.stricter}; "
+                f"answers {dict(sorted(self.statuses.items(), key=str))}; stricter than the RFC asks in {self.stricter}; "
                 f"memory {self.base_rss} -> {getattr(self, 'end_rss', 0)} KiB; {len(self.failures)} failures")

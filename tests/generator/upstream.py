@@ -75,11 +75,17 @@ class Connection:
             if what == "end":
                 if request.target == "/readyz" and request.get("user-agent") == "turnout-health":
                     self.send([b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"], True)
+                elif self.upstream.answers:
+                    self.upstream.serial += 1
+                    pieces, end = self.upstream.answers.answer(request)
+                    self.send(pieces, end != "keep", end == "reset")
                 else:
                     self.send(*answer(self.upstream.seen(request), request.method))
 
-    def send(self, pieces, is_end):
+    def send(self, pieces, is_end, is_reset=False):
         self.is_ending = is_end
+        if is_reset:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self.out += b"".join(pieces)
         self.flush()
 
@@ -106,8 +112,8 @@ class Connection:
 class Upstream:
     """seen: serial -> request, until somebody got its answer."""
 
-    def __init__(self, selector, is_mirror=False):
-        self.selector, self.is_mirror = selector, is_mirror
+    def __init__(self, selector, answers=None):
+        self.selector, self.answers = selector, answers
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.listener.setblocking(False)
         self.port = self.listener.getsockname()[1]
