@@ -101,9 +101,13 @@ static void put_decisions(struct scrape *scrape, const char *rule, const char *v
 static void put_failed_over(struct scrape *scrape, const char *rule, const char *version,
                             const struct px_stats_cell *cell)
 {
-    if (cell->failed_over > 0)
-        px_prom_count(&scrape->prom, "", PX_PROM_LABELS("rule", rule, "from", version),
-                      cell->failed_over);
+    for (uint32_t to = 0; to < PX_VERSIONS_MAX; to++) {
+        if (cell->failed_over_to[to] > 0)
+            px_prom_count(
+                &scrape->prom, "",
+                PX_PROM_LABELS("rule", rule, "from", version, "to", version_name(scrape, to)),
+                cell->failed_over_to[to]);
+    }
 }
 
 static void put_aborted(struct scrape *scrape, const char *rule, const char *version,

@@ -122,6 +122,16 @@ static void look(const struct px_admin *admin, const struct px_stats *stats,
     since(cells[PX_STATS_NOBODY], base ? &base->cells[PX_STATS_NOBODY] : NULL, &ret_view->nobody);
 }
 
+/* Each is charged to the version that should have answered; nobody's are those that none should. */
+static uint64_t count_unanswered(const struct rule_view *view)
+{
+    uint64_t count = view->nobody.decisions[STRATEGY_REASON_UNAVAILABLE];
+
+    for (uint32_t i = 0; i < view->rule->version_count; i++)
+        count += view->cells[i].decisions[STRATEGY_REASON_UNAVAILABLE];
+    return count;
+}
+
 static json_t *version_json(const struct rule_view *view, uint32_t place)
 {
     const struct px_snapshot_rule *rule = view->rule;
@@ -214,11 +224,11 @@ static json_t *rule_json(const struct px_admin *admin, const struct px_stats *st
         json_array_append_new(versions, version_json(view, i));
     for (uint32_t i = 0; i < view->rule->mirror_count; i++)
         json_array_append_new(mirrors, mirror_json(admin, stats, view, &view->rule->mirrors[i]));
-    return json_pack(
-        "{s:s, s:s?, s:o, s:s, s:I, s:o, s:o}", "name", view->rule->rule->name, "stable",
-        view->rule->rule->stable, "sticky", sticky_json(&view->rule->rule->sticky), "since",
-        tn_clock_rfc3339(since_ns, at), "unanswered", (json_int_t)count_wanted(&view->nobody),
-        "versions", versions, "mirrors", mirrors);
+    return json_pack("{s:s, s:s?, s:o, s:s, s:I, s:o, s:o}", "name", view->rule->rule->name,
+                     "stable", view->rule->rule->stable, "sticky",
+                     sticky_json(&view->rule->rule->sticky), "since",
+                     tn_clock_rfc3339(since_ns, at), "unanswered",
+                     (json_int_t)count_unanswered(view), "versions", versions, "mirrors", mirrors);
 }
 
 json_t *px_share_json(const struct px_admin *admin, const struct px_stats *stats)

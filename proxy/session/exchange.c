@@ -78,6 +78,7 @@ struct px_exchange *px_exchange_new(struct px_client *client)
     exchange->started_ns = wall->monotonic_ns(wall->context);
     exchange->total_deadline_ms = TN_DEADLINE_NEVER;
     exchange->decision.version = STRATEGY_NONE;
+    exchange->decision.wanted = STRATEGY_NONE;
     tn_list_init(&exchange->spare_node);
     tn_http_parser_start(&client->parser, &exchange->request, false);
     px_client_set_deadline(client, session->limits->client_head_ms);
@@ -108,15 +109,29 @@ static const struct px_snapshot_version *version_of(const struct px_exchange *ex
     return &exchange->rules->snapshot->versions[exchange->decision.version];
 }
 
+struct px_stats_cell *px_exchange_cell(const struct px_exchange *exchange)
+{
+    const struct px_stats *stats = exchange->client->session->stats;
+    const struct px_decision *decision = &exchange->decision;
+    uint32_t version = decision->version == STRATEGY_NONE ? decision->wanted : decision->version;
+    struct px_stats_cell *cell;
+
+    if (!exchange->rule)
+        cell = stats->cells[PX_STATS_NO_RULE][PX_STATS_NOBODY];
+    else if (version == STRATEGY_NONE)
+        cell = stats->cells[exchange->rule->stat][PX_STATS_NOBODY];
+    else
+        cell =
+            stats->cells[exchange->rule->stat][exchange->rules->snapshot->versions[version].stat];
+    assert(cell);
+    return cell;
+}
+
 static void count(struct px_exchange *exchange, uint64_t duration_us)
 {
-    const struct px_snapshot_version *version = version_of(exchange);
-    uint32_t rule_stat = exchange->rule ? exchange->rule->stat : PX_STATS_NO_RULE;
-    uint32_t version_stat = version ? version->stat : PX_STATS_NOBODY;
-    struct px_stats_cell *cell = exchange->client->session->stats->cells[rule_stat][version_stat];
+    struct px_stats_cell *cell = px_exchange_cell(exchange);
     uint32_t bucket = 0;
 
-    assert(cell);
     if (exchange->rule)
         cell->in_flight--;
     if (exchange->status)

@@ -140,6 +140,8 @@ void px_exchange_set_deadline(struct px_exchange *exchange,
                               uint64_t after_ms); /* total is heeded */
 void px_exchange_on_deadline(struct px_exchange *exchange);
 struct tn_str px_session_date(struct px_session *session);
+/* Where it is counted: the version that answers, else the one that should have, else nobody. */
+struct px_stats_cell *px_exchange_cell(const struct px_exchange *exchange);
 
 /* request.c */
 void px_request_head(struct px_exchange *exchange);

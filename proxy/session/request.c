@@ -29,6 +29,18 @@ static void name_request(struct px_exchange *exchange)
     memcpy(exchange->request_id, id.ptr, exchange->request_id_len);
 }
 
+static void count_failover(const struct px_exchange *exchange)
+{
+    const struct px_snapshot_version *versions = exchange->rules->snapshot->versions;
+    const struct px_decision *decision = &exchange->decision;
+    const struct px_stats *stats = exchange->client->session->stats;
+    struct px_stats_cell *cell =
+        stats->cells[exchange->rule->stat][versions[decision->wanted].stat];
+
+    cell->failed_over++;
+    cell->failed_over_to[versions[decision->version].stat]++;
+}
+
 static void decide(struct px_exchange *exchange)
 {
     struct px_session *session = exchange->client->session;
@@ -50,17 +62,11 @@ static void decide(struct px_exchange *exchange)
                                                  TN_STR("https"));
     px_route_decide(snapshot, &session->route, &request, NULL, &exchange->decision);
     exchange->rule = &snapshot->rules[exchange->decision.rule];
-    cell = session->stats->cells[exchange->rule->stat]
-                                [exchange->decision.version == STRATEGY_NONE
-                                     ? PX_STATS_NOBODY
-                                     : snapshot->versions[exchange->decision.version].stat];
+    cell = px_exchange_cell(exchange);
     cell->in_flight++;
     cell->decisions[exchange->decision.reason]++;
-    if (exchange->decision.reason == STRATEGY_REASON_FAILOVER) {
-        uint32_t wanted = snapshot->versions[exchange->decision.wanted].stat;
-
-        session->stats->cells[exchange->rule->stat][wanted]->failed_over++;
-    }
+    if (exchange->decision.reason == STRATEGY_REASON_FAILOVER)
+        count_failover(exchange);
 }
 
 /* Writes the head that goes on into the exchange's own buffer: a retry and the log need it later.

@@ -101,6 +101,8 @@ static void add_cell(struct px_stats_cell *into, const struct px_stats_cell *fro
     into->client_bytes_out += from->client_bytes_out;
     into->aborted += from->aborted;
     into->failed_over += from->failed_over;
+    for (uint32_t i = 0; i < PX_VERSIONS_MAX; i++)
+        into->failed_over_to[i] += from->failed_over_to[i];
     into->in_flight += from->in_flight;
 }
 

@@ -33,9 +33,10 @@ struct px_stats_cell {
     uint64_t buckets[PX_STATS_BUCKETS];
     uint64_t duration_us;
     uint64_t client_bytes_in, client_bytes_out;
-    uint64_t aborted;     /* answers broken off after their head */
-    uint64_t failed_over; /* charged here although another version answered */
-    int64_t in_flight;    /* per loop it may be counted anywhere; the sum is right */
+    uint64_t aborted;                         /* answers broken off after their head */
+    uint64_t failed_over;                     /* charged here although another version answered */
+    uint64_t failed_over_to[PX_VERSIONS_MAX]; /* which one: by its stat; the sum is failed_over */
+    int64_t in_flight; /* per loop it may be counted anywhere; the sum is right */
 };
 
 /* X(enumerator, label) */

@@ -295,10 +295,11 @@ static void test_resources_share_charges_who_failed(void **state)
     count(fixture, 0, STRATEGY_REASON_SLOT, 90);
     count(fixture, 0, STRATEGY_REASON_FAILOVER, 10);
     fixture->book->stats->cells[0][1]->failed_over = 10;
-    fixture->book->stats->cells[0][PX_STATS_NOBODY]->decisions[STRATEGY_REASON_UNAVAILABLE] = 4;
+    fixture->book->stats->cells[0][PX_STATS_NOBODY]->decisions[STRATEGY_REASON_UNAVAILABLE] = 1;
+    count(fixture, 1, STRATEGY_REASON_UNAVAILABLE, 3);
     share = ask(fixture, "GET", "/v1/share", "", NULL, 200);
     assert_int_equal(number(share_of(share, 0), "requests"), 90);
-    assert_int_equal(number(share_of(share, 1), "requests"), 10);
+    assert_int_equal(number(share_of(share, 1), "requests"), 13);
     assert_int_equal(number(share_of(share, 1), "failed_over"), 10);
     assert_int_equal(number(json_array_get(json_object_get(share, "rules"), 0), "unanswered"), 4);
     json_decref(share);
@@ -622,7 +623,7 @@ static void test_metrics_of_what_was_counted(void **state)
         "turnout_request_duration_seconds_bucket{rule=\"main\",version=\"blue\",le=\"+Inf\"} 9",
         "turnout_request_duration_seconds_sum{rule=\"main\",version=\"blue\"} 0.0125",
         "turnout_decisions_total{rule=\"main\",version=\"blue\",reason=\"slot\"} 9",
-        "turnout_failed_over_total{rule=\"main\",from=\"green\"} 2",
+        "turnout_failed_over_total{rule=\"main\",from=\"green\",to=\"blue\"} 2",
         "turnout_share_target_ratio{rule=\"main\",version=\"blue\"} 0.9",
         "turnout_requests_in_flight{version=\"blue\"} 3",
         "turnout_endpoint_up{version=\"blue\",endpoint=\"0\"} 1",
@@ -643,7 +644,7 @@ static void test_metrics_of_what_was_counted(void **state)
     cell = fixture->book->stats->cells[0][0];
     cell->duration_us = 12500;
     cell->in_flight = 3;
-    fixture->book->stats->cells[0][1]->failed_over = 2;
+    fixture->book->stats->cells[0][1]->failed_over_to[0] = 2;
     fixture->book->stats->retries[PX_RETRY_CONNECT] = 5;
     fixture->book->stats->revision = 1;
     fixture->book->stats->client_connections = 4;

@@ -765,6 +765,35 @@ static void test_session_refuses_clients_over_the_cap_in_words(void **state)
     rig_free(rig);
 }
 
+static void test_session_charges_the_version_that_could_not_answer(void **state)
+{
+    struct rig *rig = rig_new("  - {name: main, stable: blue, weights: {blue: 1, green: 1},"
+                              " on_unhealthy: failover}",
+                              "{}");
+    struct px_stats_cell *const *cells = rig->stats->cells[rig->snapshot->rules[0].stat];
+    struct rig_client *client = rig_connect(rig);
+    uint32_t blue = rig->snapshot->versions[0].stat;
+    uint32_t green = rig->snapshot->versions[1].stat;
+
+    (void)state;
+    for (uint32_t i = 0; i < 2; i++)
+        rig->snapshot->versions[1].endpoints[i]->up = false;
+    for (unsigned i = 1; i <= 4; i++) {
+        rig_send(client, GET);
+        assert_true(rig_sees_times(client, "\r\n\r\nok", i));
+    }
+    assert_int_equal(cells[green]->failed_over, 2);
+    assert_int_equal(cells[green]->failed_over_to[blue], 2);
+    for (uint32_t i = 0; i < 2; i++)
+        rig->snapshot->versions[0].endpoints[i]->up = false;
+    rig_send(client, GET GET);
+    assert_true(rig_sees_times(client, "HTTP/1.1 503 ", 2));
+    assert_int_equal(cells[blue]->codes[px_stats_code_index(503)], 1);
+    assert_int_equal(cells[green]->codes[px_stats_code_index(503)], 1);
+    assert_int_equal(cells[blue]->in_flight + cells[green]->in_flight, 0);
+    rig_free(rig);
+}
+
 static void test_session_tells_when_an_endpoint_fails_five_times_in_a_row(void **state)
 {
     struct rig *rig = rig_new(BLUE, "{}");
@@ -827,6 +856,7 @@ int main(void)
         cmocka_unit_test(test_session_takes_the_address_of_a_proxy_header),
         cmocka_unit_test(test_session_closes_whoever_comes_without_its_proxy_header),
         cmocka_unit_test(test_session_refuses_clients_over_the_cap_in_words),
+        cmocka_unit_test(test_session_charges_the_version_that_could_not_answer),
         cmocka_unit_test(test_session_tells_when_an_endpoint_fails_five_times_in_a_row),
         cmocka_unit_test(test_session_streams_a_large_answer_with_back_pressure),
     };
