@@ -27,8 +27,7 @@ static unsigned hex_digits(uint64_t value)
     return digits;
 }
 
-/* After a size line. What the shortest spelling of this chunk takes is not extra: the digits, a
- * line end, and another one after the data. */
+/* After a size line. What the shortest spelling of it takes is not extra: digits, a line end. */
 int tn_http_on_chunk_header(llhttp_t *llhttp)
 {
     struct tn_http_parser *parser = llhttp->data;
@@ -37,13 +36,10 @@ int tn_http_on_chunk_header(llhttp_t *llhttp)
         parser->error = TN_HTTP_E_BAD_CHUNK;
         return -1;
     }
-    parser->extra_bytes -=
-        hex_digits(llhttp->content_length) + (llhttp->content_length > 0 ? 4 : 2);
+    parser->extra_bytes -= hex_digits(llhttp->content_length) + 2;
     parser->size_line = false;
-    if (llhttp->content_length > 0)
-        return 0;
-    parser->last_chunk = true;
-    return HPE_PAUSED; /* from here on it is trailers, counted by themselves */
+    parser->last_chunk = llhttp->content_length == 0;
+    return HPE_PAUSED; /* only a pause tells where the line ended */
 }
 
 int tn_http_on_chunk_complete(llhttp_t *llhttp)
@@ -52,21 +48,30 @@ int tn_http_on_chunk_complete(llhttp_t *llhttp)
 
     if (parser->last_chunk)
         return 0;
+    parser->extra_bytes -= 2; /* the line end after the data */
     parser->size_line = true;
     return parser->step->body_count == TN_HTTP_BODY_VIEWS ? HPE_PAUSED : 0;
 }
 
-static enum tn_http_error check_extra(const struct tn_http_parser *parser)
+/*
+ * Looks where the outcome cannot depend on how the bytes were cut: at the end of a size line, and
+ * within one or within trailers as long as what is counted can only grow. Not within data, where
+ * half a line end may be counted.
+ */
+static enum tn_http_error check_extra(const struct tn_http_parser *parser, bool trailers,
+                                      bool paused)
 {
     const struct tn_http_limits *limits = parser->limits;
+    int64_t allowed = limits->chunk_extra_bytes;
 
-    if (parser->last_chunk)
+    if (trailers)
         return parser->extra_bytes > limits->trailer_bytes ? TN_HTTP_E_TRAILERS_TOO_LARGE
                                                            : TN_HTTP_OK;
-    if (parser->extra_bytes >
-        (int64_t)limits->chunk_extra_bytes + (parser->size_line ? SIZE_LINE_SLACK : 0))
-        return TN_HTTP_E_CHUNK_OVERHEAD;
-    return TN_HTTP_OK;
+    if (parser->size_line)
+        allowed += SIZE_LINE_SLACK;
+    else if (!paused)
+        return TN_HTTP_OK;
+    return parser->extra_bytes > allowed ? TN_HTTP_E_CHUNK_OVERHEAD : TN_HTTP_OK;
 }
 
 enum tn_http_error tn_http_step_chunked(struct tn_http_parser *parser, const char *data, size_t len)
@@ -82,21 +87,17 @@ enum tn_http_error tn_http_step_chunked(struct tn_http_parser *parser, const cha
         if (llhttp_get_errno(&parser->llhttp) == HPE_PAUSED)
             llhttp_resume(&parser->llhttp);
         why = llhttp_execute(&parser->llhttp, data + here, len - here);
-        if (why != HPE_OK && why != HPE_PAUSED)
-            return TN_HTTP_E_BAD_CHUNK;
         step->used = why == HPE_OK ? len : (size_t)(llhttp_get_error_pos(&parser->llhttp) - data);
         parser->extra_bytes +=
             (int64_t)(step->used - here) - (int64_t)(step->body_len - body_before);
-        if (!trailers && parser->last_chunk) {
-            parser->last_chunk = false;
-            error = check_extra(parser);
-            parser->last_chunk = true;
-            parser->extra_bytes = 0;
-        } else {
-            error = check_extra(parser);
-        }
+        /* first of all: of what is malformed behind too many bytes, pieces would show the many */
+        error = check_extra(parser, trailers, why == HPE_PAUSED);
         if (error)
             return error;
+        if (why != HPE_OK && why != HPE_PAUSED)
+            return TN_HTTP_E_BAD_CHUNK;
+        if (!trailers && parser->last_chunk)
+            parser->extra_bytes = 0; /* trailers are counted by themselves */
         if (trailers && why == HPE_PAUSED) {
             step->events |= TN_HTTP_STEP_END;
             break;

@@ -1,10 +1,12 @@
-/* Bytes of a body behind heads that are fine: chunked in either direction, until close, counted. */
+/* Bytes of a body behind heads that are fine: chunked in either direction, chunked under limits
+ * that are soon reached, until close, counted. */
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/http_oracle.h"
 
 #include <string.h>
 
 #define BODY_MAX 100000
+#define CHUNKED "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 static void run(const char *head, const uint8_t *data, size_t size, unsigned flags)
 {
@@ -22,7 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size > BODY_MAX)
         return 0;
-    run("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", data, size, 0);
+    run(CHUNKED, data, size, 0);
+    run(CHUNKED, data, size, ORACLE_TIGHT);
     run("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", data, size, ORACLE_RESPONSE);
     run("HTTP/1.1 200 OK\r\n\r\n", data, size, ORACLE_RESPONSE);
     run("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n", data, size, 0);

@@ -11,6 +11,14 @@
 /* Byte by byte costs a copy for each byte of a head. */
 #define BYTEWISE_MAX 1024
 
+static const struct tn_http_limits tight = {
+    .request_line_bytes = 1024,
+    .head_bytes = 4096,
+    .field_count = TN_HTTP_FIELDS_MAX,
+    .trailer_bytes = 12,
+    .chunk_extra_bytes = 6,
+};
+
 static struct feed_result whole, other, again;
 static char written[1 << 18];
 
@@ -147,6 +155,7 @@ bool http_oracle(const char *bytes, size_t len, unsigned flags, size_t cut)
         .response = (flags & ORACLE_RESPONSE) != 0,
         .head_request = (flags & ORACLE_RESPONSE) && (flags & ORACLE_HEAD_REQUEST),
         .closes = true,
+        .limits = (flags & ORACLE_TIGHT) ? &tight : NULL,
     };
 
     feed(&input, len, len, &whole);

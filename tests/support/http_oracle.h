@@ -22,6 +22,9 @@
 #define ORACLE_HEAD_REQUEST 64u
 #define ORACLE_RESPONSE 128u
 
+/* Limits of chunk framing so low that inputs short enough to be fed byte by byte reach them. */
+#define ORACLE_TIGHT 256u
+
 /* cut: where to cut in two; taken modulo the length. Returns whether there was a head. */
 bool http_oracle(const char *bytes, size_t len, unsigned flags, size_t cut);
 

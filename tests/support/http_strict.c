@@ -55,6 +55,7 @@ static bool next_line(const char **at, const char *end, struct view *ret_line)
     return true;
 }
 
+/* The value still has the white space around it. */
 static const char *read_field(struct view text, struct line *ret_line)
 {
     const char *colon = memchr(text.ptr, ':', text.len);
@@ -72,14 +73,25 @@ static const char *read_field(struct view text, struct line *ret_line)
         if ((c < 0x20 && c != '\t') || c == 0x7f)
             return "a control byte in a field value";
     }
-    if (value.len > 0 && value.ptr[0] == ' ') {
-        value.ptr++;
-        value.len--;
-    }
-    if (value.len > 0 && (value.ptr[0] == ' ' || value.ptr[0] == '\t' ||
-                          value.ptr[value.len - 1] == ' ' || value.ptr[value.len - 1] == '\t'))
-        return "white space around a field value";
     *ret_line = (struct line){name, value};
+    return NULL;
+}
+
+/* As this proxy writes it: at most one space before the value, nothing behind it. */
+static const char *read_normal_field(struct view text, struct line *ret_line)
+{
+    const char *wrong = read_field(text, ret_line);
+    struct view *value = &ret_line->value;
+
+    if (wrong)
+        return wrong;
+    if (value->len > 0 && value->ptr[0] == ' ') {
+        value->ptr++;
+        value->len--;
+    }
+    if (value->len > 0 && (value->ptr[0] == ' ' || value->ptr[0] == '\t' ||
+                           value->ptr[value->len - 1] == ' ' || value->ptr[value->len - 1] == '\t'))
+        return "white space around a field value";
     return NULL;
 }
 
@@ -95,7 +107,7 @@ static const char *read_fields(const char *at, const char *end, struct strict_he
             return at == end ? NULL : "bytes after the empty line";
         if (head->count == FIELDS_MAX)
             return "too many fields";
-        wrong = read_field(text, &head->lines[head->count++]);
+        wrong = read_normal_field(text, &head->lines[head->count++]);
         if (wrong)
             return wrong;
     }
@@ -301,6 +313,8 @@ static const char *read_size(struct view line, uint64_t *ret_size)
     return NULL;
 }
 
+/* Trailers are received, not written: field-line = field-name ":" OWS field-value OWS (RFC 9112,
+ * 5), so white space around a value is allowed, as much as there is. */
 static const char *skip_trailers(const char **at, const char *end)
 {
     struct view line;

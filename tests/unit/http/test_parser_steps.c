@@ -299,6 +299,43 @@ static void test_parser_limits_of_chunk_framing(void **state)
     }
 }
 
+/* Too many bytes and malformed behind them: the first is what every way to cut has to find. And the
+ * end of a size line is where it is too long, whether or not its data came along. */
+static void test_parser_limits_before_what_is_malformed(void **state)
+{
+    static const struct tn_http_limits few = {.request_line_bytes = 100,
+                                              .head_bytes = 200,
+                                              .field_count = 9,
+                                              .trailer_bytes = 8,
+                                              .chunk_extra_bytes = 3};
+    static const struct {
+        const char *body;
+        enum tn_http_error error;
+    } cases[] = {
+        {"1;abcdefghijklmnopqrstuvwxyz\x01", TN_HTTP_E_CHUNK_OVERHEAD},
+        {"1;ab\x01", TN_HTTP_E_BAD_CHUNK},
+        {"1;abc\r\n", TN_HTTP_E_CHUNK_OVERHEAD},
+        {"1;abc\r\nx\r\n", TN_HTTP_E_CHUNK_OVERHEAD},
+        {"1;abc\r\nx\r\n\x01", TN_HTTP_E_CHUNK_OVERHEAD},
+        {"1;ab\r\nx\r\n01\r\nx\r\n1\x01", TN_HTTP_E_CHUNK_OVERHEAD},
+        {"1;ab\r\nx\r\n", TN_HTTP_E_TRUNCATED},
+        {"1;ab\r\nx\x01", TN_HTTP_E_BAD_CHUNK},
+        {"0\r\nabcdefghi\x01", TN_HTTP_E_TRAILERS_TOO_LARGE},
+        {"0\r\nabcdefg\x01", TN_HTTP_E_BAD_CHUNK},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[200];
+        struct feed_input input = {.bytes = text, .closes = true, .limits = &few};
+
+        input.len = (size_t)snprintf(
+            text, sizeof(text),
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%s", cases[i].body);
+        expect_refused(input, cases[i].error);
+    }
+}
+
 /* Slices count in 16 bits: limits beyond that are cut, not wrapped. */
 static void test_parser_limits_beyond_what_slices_hold(void **state)
 {
@@ -365,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_parser_finish),
         cmocka_unit_test(test_parser_limits_are_those_given),
         cmocka_unit_test(test_parser_limits_of_chunk_framing),
+        cmocka_unit_test(test_parser_limits_before_what_is_malformed),
         cmocka_unit_test(test_parser_limits_beyond_what_slices_hold),
         cmocka_unit_test(test_parser_errors_have_status_and_text),
         cmocka_unit_test(test_parser_self_check_passes),
