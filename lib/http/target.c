@@ -9,8 +9,8 @@
  * Refused everywhere: what is not visible ASCII, and " # < >. A backslash passes in a query only:
  * browsers turn it into '/' in paths, and so do some services. Beyond RFC 3986, because browsers
  * send them as they are (WHATWG URL, query percent-encode set): [ ] ^ ` { | } and a lone '%'.
- * Hosts: unreserved; '%' is looked at one by one. RFC 3986 has sub-delims in names too, but no name
- * that anybody resolves has, and other servers refuse them.
+ * Hosts: letters, digits and - . _ only. RFC 3986 has more in names (sub-delims, '~', "%41"), but
+ * no name that anybody resolves has, and other servers refuse them.
  */
 static const unsigned char allowed[256] = {
     /* clang-format off */
@@ -21,7 +21,7 @@ static const unsigned char allowed[256] = {
     3, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, /* @ A ... O */
     7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 3, 2, 3, 3, 7, /* P ... Z [ \ ] ^ _ */
     3, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, /* ` a ... o */
-    7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 3, 3, 3, 7, 0, /* p ... z { | } ~ */
+    7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 3, 3, 3, 3, 0, /* p ... z { | } ~ */
     /* clang-format on */
 };
 
@@ -72,20 +72,6 @@ static bool is_ip_literal(struct tn_str s)
     return colons >= 2 && colons <= 8;
 }
 
-/* With "%41" and the like: rare enough for a second look. */
-static bool is_encoded_name(struct tn_str s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] == '%') {
-            if (i + 2 >= s.len || !is_hex(s.ptr[i + 1]) || !is_hex(s.ptr[i + 2]))
-                return false;
-        } else if (!(allowed[(unsigned char)s.ptr[i]] & IN_HOST)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool has_empty_label(struct tn_str s)
 {
     for (size_t i = 0; i < s.len; i++) {
@@ -97,7 +83,7 @@ static bool has_empty_label(struct tn_str s)
 
 static bool is_reg_name(struct tn_str s)
 {
-    return s.len > 0 && !has_empty_label(s) && (all_allowed(s, IN_HOST) || is_encoded_name(s));
+    return s.len > 0 && !has_empty_label(s) && all_allowed(s, IN_HOST);
 }
 
 bool tn_http_is_authority(struct tn_str text)

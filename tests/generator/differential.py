@@ -14,7 +14,7 @@ from support.strict import Reader, Violation
 
 from . import cases, others, seeds
 
-FORWARDED, REFUSED, SILENT = "forwarded", "refused", "silent"
+FORWARDED, REFUSED, SILENT, ANSWERED = "forwarded", "refused", "silent", "answered"
 IDLE_S = 0.04  # after an answer: is there another one?
 PATIENCE_S = 0.5  # without any answer
 LENGTH = re.compile(rb"\ncontent-length:[ \t]*(\d+)", re.I)
@@ -135,7 +135,9 @@ class Try:
         final = next((s for s in statuses if s >= 200), 0)
         if b"\nX-Forwarded: 1\r\n" in self.received or b"\nx-forwarded: 1\r\n" in self.received:
             return FORWARDED, final
-        return (REFUSED, final) if self.received else (SILENT, 0)
+        if not self.received:
+            return SILENT, 0
+        return (REFUSED if final >= 400 else ANSWERED), final  # OPTIONS may be answered by a proxy itself
 
 
 class Differential:
@@ -208,16 +210,16 @@ class Differential:
     def failures(self):
         """What all others refuse and we forward; and everything that we forwarded outside the normal form."""
         said = [f"all others refuse, Turnout forwards: {data!r} {verdicts}" for data, verdicts in self.results
-                if verdicts["turnout"][0] == FORWARDED and all(v[0] != FORWARDED for n, v in verdicts.items() if n != "turnout")]
+                if verdicts["turnout"][0] == FORWARDED and all(v[0] in (REFUSED, SILENT) for n, v in verdicts.items() if n != "turnout")]
         said += [f"Turnout forwarded outside the normal form: {e}" for e in self.services["turnout"].examples.values()]
         return said
 
     def table(self, limit=60):
         """Text: figures of each proxy, then each kind of difference with one example."""
-        lines = [f"{len(self.results)} inputs", "", f"{'':10}{'forwarded':>10}{'refused':>10}{'silent':>10}{'outside the normal form':>26}"]
+        lines = [f"{len(self.results)} inputs", "", f"{'':10}{'forwarded':>10}{'answered':>10}{'refused':>10}{'silent':>10}{'outside the normal form':>26}"]
         for name in self.names:
             words = collections.Counter(v[name][0] for _, v in self.results)
-            lines.append(f"{name:10}{words[FORWARDED]:10}{words[REFUSED]:10}{words[SILENT]:10}{sum(self.services[name].dirty.values()):26}")
+            lines.append(f"{name:10}{words[FORWARDED]:10}{words[ANSWERED]:10}{words[REFUSED]:10}{words[SILENT]:10}{sum(self.services[name].dirty.values()):26}")
         kinds = collections.defaultdict(list)
         for data, verdicts in self.results:
             if len({v[0] for v in verdicts.values()}) > 1:

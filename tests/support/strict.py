@@ -9,7 +9,7 @@ import re
 TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") (/[\x21\x24-\x3b\x3d\x40-\x5b\x5d-\x7e]*(?:\?[\x21\x24-\x3b\x3d\x3f-\x7e]*)?|\*) HTTP/1\.1")
 FIELD = re.compile(rb"(" + TOKEN + rb"):[ ]?((?:[\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff\t]*[\x21-\x7e\x80-\xff])?)?)")
-HOST = re.compile(rb"(?!\.|[^:]*\.\.)(?:[A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})+(?::[0-9]{0,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{0,5})?")
+HOST = re.compile(rb"(?!\.|[^:]*\.\.)[A-Za-z0-9._-]+(?::[0-9]{0,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{0,5})?")
 PROTOCOL = re.compile(TOKEN + rb"(?:/" + TOKEN + rb")?")
 LENGTH = re.compile(rb"0|[1-9][0-9]{0,15}")
 CHUNK_SIZE = re.compile(rb"0|[1-9a-fA-F][0-9a-fA-F]{0,13}")
