@@ -13,6 +13,33 @@ static void extend(struct tn_http_slice *slice, size_t offset, size_t len)
     slice->len = (uint16_t)(offset + len - slice->offset);
 }
 
+/* More bytes than this are no head. */
+static uint32_t head_cap(const struct tn_http_parser *parser)
+{
+    uint64_t sum =
+        (uint64_t)parser->lead + parser->limits->request_line_bytes + parser->limits->head_bytes;
+
+    return sum < HEAD_BYTES_MAX ? (uint32_t)sum : HEAD_BYTES_MAX;
+}
+
+/* Of a head that is not complete, after `looked` bytes: may it go on? */
+static enum tn_http_error check_growth(const struct tn_http_parser *parser, size_t looked)
+{
+    const struct tn_http_head *head = parser->head;
+    size_t line_end = (size_t)head->target.offset + head->target.len;
+
+    if (line_end < looked && head->base[line_end] == '\r')
+        line_end++;
+    /* a line without a version is a request of HTTP/0.9, which has no end to wait for */
+    if (head->target.len > 0 && line_end < looked && head->base[line_end] == '\n')
+        return TN_HTTP_E_BAD_VERSION;
+    if (looked >= head_cap(parser))
+        return TN_HTTP_E_HEAD_TOO_LARGE;
+    if (head->field_count > 0 && looked - head->fields[0].name.offset > parser->limits->head_bytes)
+        return TN_HTTP_E_HEAD_TOO_LARGE;
+    return TN_HTTP_OK;
+}
+
 int tn_http_on_url(llhttp_t *llhttp, const char *at, size_t len)
 {
     struct tn_http_parser *parser = llhttp->data;
@@ -31,6 +58,7 @@ int tn_http_on_header_field(llhttp_t *llhttp, const char *at, size_t len)
     struct tn_http_parser *parser = llhttp->data;
     struct tn_http_head *head = parser->head;
     struct tn_http_field *field;
+    enum tn_http_error error;
     size_t offset;
 
     if (!head)
@@ -44,7 +72,9 @@ int tn_http_on_header_field(llhttp_t *llhttp, const char *at, size_t len)
         }
     }
     if (head->field_count == TN_HTTP_FIELDS_MAX) {
-        parser->error = TN_HTTP_E_TOO_MANY_FIELDS;
+        /* what a slower sender would have been told before this name */
+        error = check_growth(parser, offset);
+        parser->error = (uint8_t)(error ? error : TN_HTTP_E_TOO_MANY_FIELDS);
         return HPE_USER;
     }
     field = &head->fields[head->field_count++];
@@ -124,33 +154,6 @@ static bool is_past_first_line(const struct tn_http_parser *parser)
     const char *end = at > start ? memchr(start, '\n', (size_t)(at - start)) : NULL;
 
     return parser->head->field_count > 0 || (end && end > start && end[-1] == '\r');
-}
-
-/* More bytes than this are no head. */
-static uint32_t head_cap(const struct tn_http_parser *parser)
-{
-    uint64_t sum =
-        (uint64_t)parser->lead + parser->limits->request_line_bytes + parser->limits->head_bytes;
-
-    return sum < HEAD_BYTES_MAX ? (uint32_t)sum : HEAD_BYTES_MAX;
-}
-
-/* Of a head that is not complete, after `looked` bytes: may it go on? */
-static enum tn_http_error check_growth(const struct tn_http_parser *parser, size_t looked)
-{
-    const struct tn_http_head *head = parser->head;
-    size_t line_end = (size_t)head->target.offset + head->target.len;
-
-    if (line_end < looked && head->base[line_end] == '\r')
-        line_end++;
-    /* a line without a version is a request of HTTP/0.9, which has no end to wait for */
-    if (head->target.len > 0 && line_end < looked && head->base[line_end] == '\n')
-        return TN_HTTP_E_BAD_VERSION;
-    if (looked >= head_cap(parser))
-        return TN_HTTP_E_HEAD_TOO_LARGE;
-    if (head->field_count > 0 && looked - head->fields[0].name.offset > parser->limits->head_bytes)
-        return TN_HTTP_E_HEAD_TOO_LARGE;
-    return TN_HTTP_OK;
 }
 
 static enum tn_http_error head_error(const struct tn_http_parser *parser, llhttp_errno_t why)

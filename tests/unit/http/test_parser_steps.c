@@ -336,6 +336,33 @@ static void test_parser_limits_before_what_is_malformed(void **state)
     }
 }
 
+/* More fields than there is room for end a head at once, wherever it was cut; what came before them
+ * is told first nevertheless. */
+static void test_parser_limits_too_many_fields_and_more(void **state)
+{
+    static const struct tn_http_limits few = {
+        .request_line_bytes = 100, .head_bytes = 200, .field_count = TN_HTTP_FIELDS_MAX};
+    static const struct {
+        const char *start;
+        const struct tn_http_limits *limits;
+        enum tn_http_error error;
+    } cases[] = {{"GET / HTTP/1.1\r\n", NULL, TN_HTTP_E_TOO_MANY_FIELDS},
+                 {"GET / HTTP/1.1\r\n", &few, TN_HTTP_E_HEAD_TOO_LARGE},
+                 {"GET /\r\n", NULL, TN_HTTP_E_BAD_VERSION},
+                 {"GET /#HTTP/1.1\r\n", NULL, TN_HTTP_E_BAD_VERSION}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[1000];
+        size_t at = (size_t)snprintf(text, sizeof(text), "%s", cases[i].start);
+
+        for (unsigned field = 0; field <= TN_HTTP_FIELDS_MAX; field++, at += 6)
+            memcpy(text + at, BYTES("A: b\r\n"));
+        expect_refused((struct feed_input){.bytes = text, .len = at, .limits = cases[i].limits},
+                       cases[i].error);
+    }
+}
+
 /* Slices count in 16 bits: limits beyond that are cut, not wrapped. */
 static void test_parser_limits_beyond_what_slices_hold(void **state)
 {
@@ -403,6 +430,7 @@ int main(void)
         cmocka_unit_test(test_parser_limits_are_those_given),
         cmocka_unit_test(test_parser_limits_of_chunk_framing),
         cmocka_unit_test(test_parser_limits_before_what_is_malformed),
+        cmocka_unit_test(test_parser_limits_too_many_fields_and_more),
         cmocka_unit_test(test_parser_limits_beyond_what_slices_hold),
         cmocka_unit_test(test_parser_errors_have_status_and_text),
         cmocka_unit_test(test_parser_self_check_passes),
