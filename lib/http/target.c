@@ -142,7 +142,12 @@ static enum tn_http_error strip_authority(struct tn_http_head *head)
         return TN_HTTP_E_BAD_TARGET;
     while (end < text.len && text.ptr[end] != '/' && text.ptr[end] != '?' && text.ptr[end] != '#')
         end++;
-    if (!tn_http_is_authority((struct tn_str){text.ptr + start, end - start}))
+    /*
+     * Stricter than Host, in which names with '_' are met: no browser sends this form to a gateway,
+     * and nginx, HAProxy and Apache all refuse the '_' in it.
+     */
+    if (!tn_http_is_authority((struct tn_str){text.ptr + start, end - start}) ||
+        memchr(text.ptr + start, '_', end - start))
         return TN_HTTP_E_BAD_HOST;
     head->authority = slice_of(head->target.offset + start, end - start);
     if (end == text.len && head->method != TN_HTTP_OPTIONS) {

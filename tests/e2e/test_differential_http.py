@@ -17,7 +17,8 @@ def test_what_all_others_refuse_is_refused(tmp_path, is_long, capsys):
     missing = others.missing()
     if missing:
         pytest.skip(f"not installed (scripts/setup --tests): {', '.join(missing)}")
-    seed = int(os.environ.get("TURNOUT_SEED", secrets.randbelow(1 << 32)))
+    # The others' opinions are no specification: what a new seed finds is for a person to look at (--long), not for a gate.
+    seed = int(os.environ.get("TURNOUT_SEED", secrets.randbelow(1 << 32) if is_long else 4241476956))
     run = Differential(tmp_path).start()
     run.play(inputs(seed, INPUTS_LONG if is_long else INPUTS))
     assert run.stop() == 0

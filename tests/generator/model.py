@@ -75,7 +75,7 @@ def read_target(method, target, hosts, minor):
     if target == b"*" and method == b"OPTIONS":
         return target, host
     absolute = ABSOLUTE.fullmatch(target)
-    if not absolute or not HOST.fullmatch(absolute.group(1)):
+    if not absolute or not HOST.fullmatch(absolute.group(1)) or b"_" in absolute.group(1):
         raise Broken("target")
     rest = absolute.group(2) or b""
     if not rest:

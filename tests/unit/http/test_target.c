@@ -225,6 +225,7 @@ static void test_target_that_is_none(void **state)
         "http://b:99999/",
         "http://b:8 0/",
         "http://u@b/",
+        "http://a_b/",
     };
 
     (void)state;
