@@ -1,6 +1,6 @@
 #include "cli/args.h"
 
-#include "cli/suggest.h"
+#include "lib/base/suggest.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -47,15 +47,15 @@ static const struct cli_option *find_option(const struct cli_parse *parse, struc
 
 static int unknown_option(const struct cli_parse *parse, struct tn_str name)
 {
-    struct cli_suggestion nearest = {0};
+    struct tn_suggestion nearest = {0};
 
     for (size_t g = 0; g < parse->group_count; g++) {
         for (size_t i = 0; i < parse->groups[g].count; i++) {
             if (parse->groups[g].options[i].kind != CLI_OPTION_LATER)
-                cli_suggest(&nearest, name, parse->groups[g].options[i].name);
+                tn_suggest(&nearest, name, parse->groups[g].options[i].name);
         }
     }
-    cli_suggest(&nearest, name, "help");
+    tn_suggest(&nearest, name, "help");
     if (nearest.word)
         return cli_usage_error(parse, "unknown option '--%.*s' (did you mean '--%s'?)",
                                TN_STR_ARGS(name), nearest.word);

@@ -1,6 +1,6 @@
 #include "cli/args.h"
 
-#include "cli/suggest.h"
+#include "lib/base/suggest.h"
 
 #include <string.h>
 
@@ -70,7 +70,7 @@ int cli_dispatch(struct cli_context *context, const struct cli_syntax *syntax,
                  const struct cli_subcommand *subcommands, size_t count, int argc, char **argv)
 {
     struct cli_parse parse = {.context = context, .syntax = syntax};
-    struct cli_suggestion nearest = {0};
+    struct tn_suggestion nearest = {0};
 
     if (argc < 2)
         return cli_usage_error(&parse, "what? Expected %s", syntax->usage);
@@ -81,7 +81,7 @@ int cli_dispatch(struct cli_context *context, const struct cli_syntax *syntax,
     for (size_t i = 0; i < count; i++) {
         if (strcmp(argv[1], subcommands[i].name) == 0)
             return subcommands[i].run(context, argc - 1, argv + 1);
-        cli_suggest(&nearest, tn_str_of(argv[1]), subcommands[i].name);
+        tn_suggest(&nearest, tn_str_of(argv[1]), subcommands[i].name);
     }
     if (nearest.word)
         return cli_usage_error(&parse, "unknown '%s' (did you mean '%s'?)", argv[1], nearest.word);

@@ -1,5 +1,6 @@
 #include "cli/cli.h"
-#include "cli/suggest.h"
+
+#include "lib/base/suggest.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -85,20 +86,20 @@ static void print_help(FILE *out)
         out);
 }
 
-static const struct verb *find_verb(const char *name, struct cli_suggestion *suggestion)
+static const struct verb *find_verb(const char *name, struct tn_suggestion *suggestion)
 {
     for (size_t s = 0; s < COUNT_OF(sections); s++) {
         for (size_t v = 0; v < sections[s].count; v++) {
             if (strcmp(sections[s].verbs[v].name, name) == 0)
                 return &sections[s].verbs[v];
-            cli_suggest(suggestion, tn_str_of(name), sections[s].verbs[v].name);
+            tn_suggest(suggestion, tn_str_of(name), sections[s].verbs[v].name);
         }
     }
     return NULL;
 }
 
 static int no_such_verb(struct cli_context *context, const char *name,
-                        const struct cli_suggestion *suggestion)
+                        const struct tn_suggestion *suggestion)
 {
     for (size_t i = 0; i < COUNT_OF(later); i++) {
         if (strcmp(later[i].name, name) != 0)
@@ -117,7 +118,7 @@ static int no_such_verb(struct cli_context *context, const char *name,
 
 static int run_verb(struct cli_context *context, int argc, char **argv)
 {
-    struct cli_suggestion suggestion = {0};
+    struct tn_suggestion suggestion = {0};
     const struct verb *verb = find_verb(argv[0], &suggestion);
 
     return verb ? verb->run(context, argc, argv) : no_such_verb(context, argv[0], &suggestion);

@@ -2,7 +2,9 @@
 
 #include "lib/base/clock.h"
 
+#include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -22,6 +24,14 @@ static void neutralise(char *text, size_t len)
         if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
             text[i] = '?';
     }
+}
+
+/* A pipe that is ready has room for PIPE_BUF bytes, more than a line: the write will not wait. */
+static bool would_block(int fd)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLOUT};
+
+    return poll(&ready, 1, 0) == 0;
 }
 
 void tn_log(enum tn_log_level level, const char *part, const char *format, ...)
@@ -44,6 +54,6 @@ void tn_log(enum tn_log_level level, const char *part, const char *format, ...)
         used += (size_t)more < sizeof(line) - used ? (size_t)more : sizeof(line) - used - 1;
     neutralise(line, used);
     line[used++] = '\n';
-    if (write(STDERR_FILENO, line, used) < 0)
+    if (would_block(STDERR_FILENO) || write(STDERR_FILENO, line, used) < 0)
         return; /* nobody is left to tell */
 }

@@ -1,4 +1,4 @@
-#include "cli/suggest.h"
+#include "lib/base/suggest.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,10 +10,10 @@
 static const char *nearest(const char *typed)
 {
     static const char *const words[] = {"get", "set", "status", "route", "reload", "share", "all"};
-    struct cli_suggestion suggestion = {0};
+    struct tn_suggestion suggestion = {0};
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        cli_suggest(&suggestion, tn_str_of(typed), words[i]);
+        tn_suggest(&suggestion, tn_str_of(typed), words[i]);
     return suggestion.word;
 }
 
