@@ -153,11 +153,35 @@ static void print_foot(const struct cli_context *context, const struct cli_view 
     }
 }
 
+/* They outlive what decided them, and keep a version or an endpoint from falling silent. */
+static void print_tunnels(const struct cli_context *context, const struct cli_view *view)
+{
+    const json_t *versions = json_object_get(view->status, "versions");
+    bool is_titled = false;
+
+    for (size_t i = 0; i < json_array_size(versions); i++) {
+        const json_t *endpoints = json_object_get(json_array_get(versions, i), "endpoints");
+        uint64_t sum = 0;
+
+        for (size_t k = 0; k < json_array_size(endpoints); k++)
+            sum += count_of(json_array_get(endpoints, k), "tunnels");
+        if (sum == 0)
+            continue;
+        fprintf(context->out, "%s%s %" PRIu64,
+                is_titled ? ", " : "\nOpen tunnels: ", text_of(json_array_get(versions, i), "name"),
+                sum);
+        is_titled = true;
+    }
+    if (is_titled)
+        fputc('\n', context->out);
+}
+
 void cli_print_view(const struct cli_context *context, const struct cli_view *view)
 {
     print_head(context, view);
     cli_print_shares(context, view);
     cli_print_mirrors(context, view);
     cli_print_rules(context, view);
+    print_tunnels(context, view);
     print_foot(context, view);
 }

@@ -117,6 +117,13 @@ static void put_aborted(struct scrape *scrape, const char *rule, const char *ver
                   cell->aborted);
 }
 
+static void put_tunnels_opened(struct scrape *scrape, const char *rule, const char *version,
+                               const struct px_stats_cell *cell)
+{
+    px_prom_count(&scrape->prom, "", PX_PROM_LABELS("rule", rule, "version", version),
+                  cell->tunnels_opened);
+}
+
 static void put_bytes_in(struct scrape *scrape, const char *rule, const char *version,
                          const struct px_stats_cell *cell)
 {
@@ -140,13 +147,16 @@ static void put_traffic(struct scrape *scrape)
         {"turnout_requests_total", "counter", "Requests by rule, version and status code.",
          put_codes},
         {"turnout_request_duration_seconds", "histogram",
-         "From the complete request head to the last byte of the answer.", put_durations},
+         "From the complete request head to the last byte of the answer, or of a 101.",
+         put_durations},
         {"turnout_decisions_total", "counter", "Why requests went where they went.", put_decisions},
         {"turnout_failed_over_total", "counter",
          "Requests meant for a version that could not answer, answered by another.",
          put_failed_over},
         {"turnout_responses_aborted_total", "counter", "Answers broken off after their head.",
          put_aborted},
+        {"turnout_tunnels_opened_total", "counter", "Connections that became tunnels (101).",
+         put_tunnels_opened},
         {"turnout_request_bytes_total", "counter", "Bytes received from clients.", put_bytes_in},
         {"turnout_response_bytes_total", "counter", "Bytes sent to clients.", put_bytes_out},
     };
@@ -175,10 +185,22 @@ static void put_shares(struct scrape *scrape)
     }
 }
 
-static void put_in_flight(struct scrape *scrape)
+typedef int64_t(gauge_fn)(const struct px_stats_cell *cell);
+
+static int64_t get_in_flight(const struct px_stats_cell *cell)
 {
-    px_prom_family(&scrape->prom, "turnout_requests_in_flight", "gauge",
-                   "Requests that were decided and are not yet answered.");
+    return cell->in_flight;
+}
+
+static int64_t get_tunnels(const struct px_stats_cell *cell)
+{
+    return (int64_t)cell->tunnels;
+}
+
+/* Of each version that some rule names, over all rules. */
+static void put_gauge(struct scrape *scrape, const char *name, const char *help, gauge_fn *get)
+{
+    px_prom_family(&scrape->prom, name, "gauge", help);
     for (uint32_t v = 0; v < PX_VERSIONS_MAX; v++) {
         int64_t sum = 0;
         bool is_used = false;
@@ -187,7 +209,7 @@ static void put_in_flight(struct scrape *scrape)
             if (!scrape->stats->cells[r][v])
                 continue;
             is_used = true;
-            sum += scrape->stats->cells[r][v]->in_flight;
+            sum += get(scrape->stats->cells[r][v]);
         }
         if (is_used)
             px_prom_real(&scrape->prom, "", PX_PROM_LABELS("version", version_name(scrape, v)),
@@ -235,7 +257,10 @@ char *px_metrics_text(const struct px_admin *admin, const struct px_stats *stats
 
     put_traffic(&scrape);
     put_shares(&scrape);
-    put_in_flight(&scrape);
+    put_gauge(&scrape, "turnout_requests_in_flight",
+              "Requests that were decided and are not yet answered, and open tunnels.",
+              get_in_flight);
+    put_gauge(&scrape, "turnout_tunnels", "Open tunnels, such as WebSockets.", get_tunnels);
     px_metrics_put_parts(&scrape.prom, admin, stats);
     put_process(&scrape);
     return px_prom_finish(&scrape.prom);

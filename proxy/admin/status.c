@@ -13,11 +13,12 @@ static json_t *endpoint_json(const struct px_admin *admin, struct px_endpoint *e
 {
     const char *detail = admin->health ? px_health_detail(admin->health, endpoint) : "";
 
-    return json_pack("{s:i, s:s, s:b, s:b, s:b, s:s, s:i, s:s}", "index", endpoint->index,
+    return json_pack("{s:i, s:s, s:b, s:b, s:b, s:s, s:i, s:i, s:s}", "index", endpoint->index,
                      "address", endpoint->address.text, "up", atomic_load(&endpoint->up), "probed",
                      atomic_load(&endpoint->probed), "ejected", atomic_load(&endpoint->ejected),
                      "mode", mode_word(atomic_load(&endpoint->mode)), "in_flight",
-                     atomic_load(&endpoint->in_flight), "detail", detail);
+                     atomic_load(&endpoint->in_flight), "tunnels", atomic_load(&endpoint->tunnels),
+                     "detail", detail);
 }
 
 static json_t *version_json(const struct px_admin *admin, const struct px_snapshot_version *version)
@@ -89,10 +90,11 @@ static json_t *cell_json(const char *version, const struct px_stats_cell *cell)
             json_object_set_new(decisions, strategy_reason_word(i),
                                 json_integer((json_int_t)cell->decisions[i]));
     }
-    return json_pack("{s:s?, s:o, s:o, s:o, s:I, s:I, s:I}", "version", version, "codes",
+    return json_pack("{s:s?, s:o, s:o, s:o, s:I, s:I, s:I, s:I}", "version", version, "codes",
                      codes_json(cell), "decisions", decisions, "buckets", buckets, "duration_us",
                      (json_int_t)cell->duration_us, "failed_over", (json_int_t)cell->failed_over,
-                     "in_flight", (json_int_t)cell->in_flight);
+                     "in_flight", (json_int_t)cell->in_flight, "tunnels",
+                     (json_int_t)cell->tunnels);
 }
 
 static json_t *rule_counts_json(const struct px_admin *admin, const struct px_stats *stats,

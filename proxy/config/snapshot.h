@@ -30,7 +30,8 @@ struct px_endpoint {
     _Atomic bool up;       /* health's word; false until the first probe answered */
     _Atomic bool probed;   /* the first result is in */
     _Atomic uint32_t mode; /* enum strategy_mode */
-    _Atomic uint32_t in_flight;
+    _Atomic uint32_t in_flight; /* connections in use, those of tunnels included */
+    _Atomic uint32_t tunnels;
     _Atomic uint32_t failures; /* of requests, in a row: proxy/upstream/outlier.h */
     _Atomic bool ejected;      /* for these failures, for a while */
     uint64_t ejections;        /* control thread: how often */

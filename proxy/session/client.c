@@ -356,28 +356,3 @@ static void on_deadline(struct tn_deadline *deadline)
     else
         px_client_close(client);
 }
-
-void px_session_stop(struct px_session *session)
-{
-    session->is_stopping = true;
-    if (session->client_count == 0)
-        session->on_empty(session);
-}
-
-uint32_t px_session_abort_all(struct px_session *session)
-{
-    uint32_t broken_off = 0;
-
-    /* Closing is asynchronous: no node leaves the list before the loop turns. */
-    for (struct tn_list *node = session->clients.next; node != &session->clients;
-         node = node->next) {
-        struct px_client *client = TN_CONTAINER_OF(node, struct px_client, node);
-
-        if (client->exchange) {
-            broken_off++;
-            px_exchange_abandon(client->exchange, PX_FAILURE_STOPPED);
-        }
-        px_client_close(client);
-    }
-    return broken_off;
-}

@@ -220,7 +220,7 @@ static void on_drained(struct px_upstream *upstream)
     struct px_exchange *exchange = upstream->user;
 
     if (exchange->is_tunnel) {
-        tn_stream_resume(&exchange->client->stream);
+        px_tunnel_upstream_drained(exchange);
         return;
     }
     if (!exchange->is_blocked)

@@ -11,6 +11,7 @@ static const struct tn_clock *const wall = &tn_clock_system;
 void px_session_init(struct px_session *session)
 {
     tn_list_init(&session->clients);
+    tn_list_init(&session->tunnels);
     tn_list_init(&session->spare_exchanges);
     session->spare_count = 0;
     session->client_count = 0;
@@ -24,9 +25,9 @@ void px_session_deinit(struct px_session *session)
     assert(session->client_count == 0);
     while (!tn_list_is_empty(&session->spare_exchanges)) {
         struct px_exchange *spare =
-            TN_CONTAINER_OF(session->spare_exchanges.next, struct px_exchange, spare_node);
+            TN_CONTAINER_OF(session->spare_exchanges.next, struct px_exchange, node);
 
-        tn_list_remove(&spare->spare_node);
+        tn_list_remove(&spare->node);
         free(spare);
     }
 }
@@ -37,8 +38,11 @@ void px_session_set_rules(struct px_session *session, struct px_snapshot_use *ru
 
     session->rules = rules;
     session->stats->revision = rules ? rules->snapshot->revision : session->stats->revision;
-    if (old)
-        px_snapshot_use_give(old);
+    if (!old)
+        return;
+    if (rules)
+        px_tunnels_move_on(session);
+    px_snapshot_use_give(old);
 }
 
 void px_session_tick(struct px_session *session)
@@ -67,8 +71,8 @@ struct px_exchange *px_exchange_new(struct px_client *client)
         if (!exchange)
             return NULL;
     } else {
-        exchange = TN_CONTAINER_OF(session->spare_exchanges.next, struct px_exchange, spare_node);
-        tn_list_remove(&exchange->spare_node);
+        exchange = TN_CONTAINER_OF(session->spare_exchanges.next, struct px_exchange, node);
+        tn_list_remove(&exchange->node);
         session->spare_count--;
     }
     /* The two heads and the buffer behind them are filled when they are used. */
@@ -79,7 +83,7 @@ struct px_exchange *px_exchange_new(struct px_client *client)
     exchange->total_deadline_ms = TN_DEADLINE_NEVER;
     exchange->decision.version = STRATEGY_NONE;
     exchange->decision.wanted = STRATEGY_NONE;
-    tn_list_init(&exchange->spare_node);
+    tn_list_init(&exchange->node);
     tn_http_parser_start(&client->parser, &exchange->request, false);
     px_client_set_deadline(client, session->limits->client_head_ms);
     return exchange;
@@ -95,7 +99,7 @@ static void free_exchange(struct px_exchange *exchange)
     if (exchange->rules)
         px_snapshot_use_give(exchange->rules);
     if (session->spare_count < SPARE_EXCHANGES_MAX) {
-        tn_list_push_front(&session->spare_exchanges, &exchange->spare_node);
+        tn_list_push_front(&session->spare_exchanges, &exchange->node);
         session->spare_count++;
     } else {
         free(exchange);
@@ -127,19 +131,29 @@ struct px_stats_cell *px_exchange_cell(const struct px_exchange *exchange)
     return cell;
 }
 
-static void count(struct px_exchange *exchange, uint64_t duration_us)
+void px_exchange_count_answer(const struct px_exchange *exchange, struct px_stats_cell *cell,
+                              uint64_t duration_us)
 {
-    struct px_stats_cell *cell = px_exchange_cell(exchange);
     uint32_t bucket = 0;
 
-    if (exchange->rule)
-        cell->in_flight--;
     if (exchange->status)
         cell->codes[px_stats_code_index(exchange->status)]++;
     while (bucket < PX_STATS_BUCKETS - 1 && duration_us > px_stats_bucket_us[bucket])
         bucket++;
     cell->buckets[bucket]++;
     cell->duration_us += duration_us;
+}
+
+static void count(struct px_exchange *exchange, uint64_t duration_us)
+{
+    struct px_stats_cell *cell = px_exchange_cell(exchange);
+
+    if (exchange->rule)
+        cell->in_flight--;
+    if (exchange->is_tunnel)
+        px_tunnel_uncount(exchange);
+    else
+        px_exchange_count_answer(exchange, cell, duration_us);
     cell->client_bytes_in += exchange->body_bytes_in;
     cell->client_bytes_out += exchange->body_bytes_out;
     if (exchange->failure != PX_FAILURE_NONE && exchange->response_state != PX_RESPONSE_WAITING)
@@ -176,7 +190,7 @@ static void log_line(struct px_exchange *exchange, uint64_t duration_us)
         line.upstream_us = (exchange->upstream_first_ns - exchange->upstream_started_ns) / 1000;
     if (exchange->rule) {
         line.rule = exchange->rule->rule->name;
-        line.revision = exchange->rules->snapshot->revision;
+        line.revision = exchange->revision;
         line.reason = strategy_reason_word(decision->reason);
         line.has_slot = decision->has_slot;
         line.has_key = decision->has_key;

@@ -57,7 +57,7 @@ struct px_exchange {
     struct px_upstream *upstream;
     struct px_snapshot_use *rules; /* NULL until the head is complete */
     const struct px_snapshot_rule *rule;
-    struct tn_list spare_node;
+    struct tn_list node; /* among the session's tunnels, or its spares */
     enum px_request_state request_state;
     enum px_response_state response_state;
     bool is_blocked;
@@ -72,6 +72,7 @@ struct px_exchange {
     bool is_client_1_0;
     uint8_t interim_count;
 
+    uint64_t revision; /* that decided it: a tunnel moves on to later rules */
     uint64_t started_ns;
     uint64_t upstream_started_ns; /* request sent */
     uint64_t upstream_first_ns;   /* first byte of the answer */
@@ -142,6 +143,9 @@ void px_exchange_on_deadline(struct px_exchange *exchange);
 struct tn_str px_session_date(struct px_session *session);
 /* Where it is counted: the version that answers, else the one that should have, else nobody. */
 struct px_stats_cell *px_exchange_cell(const struct px_exchange *exchange);
+/* Its status and how long it took, once. */
+void px_exchange_count_answer(const struct px_exchange *exchange, struct px_stats_cell *cell,
+                              uint64_t duration_us);
 
 /* request.c */
 void px_request_head(struct px_exchange *exchange);
@@ -177,6 +181,9 @@ void px_tunnel_client_read(struct px_exchange *exchange, const char *data, size_
 void px_tunnel_upstream_read(struct px_exchange *exchange, const char *data, size_t len);
 void px_tunnel_client_eof(struct px_exchange *exchange);
 void px_tunnel_upstream_eof(struct px_exchange *exchange);
+void px_tunnel_upstream_drained(struct px_exchange *exchange);
+void px_tunnel_uncount(struct px_exchange *exchange); /* it is over */
+void px_tunnels_move_on(struct px_session *session);  /* to the session's present rules */
 
 /* peer.c */
 /* Who the client is after trusted_proxies: the peer, or the nearest address in X-Forwarded-For that

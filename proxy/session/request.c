@@ -52,6 +52,7 @@ static void decide(struct px_exchange *exchange)
 
     exchange->rules = px_snapshot_use_take(session->rules);
     snapshot = exchange->rules->snapshot;
+    exchange->revision = snapshot->revision;
     px_peer_resolve(exchange, &address);
     request.client = (const struct sockaddr *)&address;
     request.wall_s = wall->wall_ns(wall->context) / 1000000000;

@@ -16,6 +16,7 @@
 #include "lib/net/listener.h"
 #include "proxy/mirror/mirror.h"
 #include "proxy/route/route.h"
+#include "proxy/route/selection.h"
 #include "proxy/route/snapshot_use.h"
 #include "proxy/session/access_log.h"
 #include "proxy/session/retry.h"
@@ -34,6 +35,7 @@ struct px_session {
     uint64_t id_prefix; /* of the request ids made here */
     uint64_t id_counter;
     struct tn_list clients;
+    struct tn_list tunnels; /* exchanges */
     uint32_t client_count;
     uint32_t client_max;
     bool is_stopping;
@@ -69,7 +71,17 @@ void px_session_tick(struct px_session *session);
 /* Answers say Connection: close from now on; idle connections stay open for their next request. */
 void px_session_stop(struct px_session *session);
 
-/* Ends everything that is left. Returns how many exchanges were broken off. */
+/*
+ * Ends everything that is left. Returns how many exchanges were broken off; tunnels are not among
+ * them, for they have no end of their own that a stop could wait for.
+ */
 uint32_t px_session_abort_all(struct px_session *session);
+
+/*
+ * Breaks the exchanges off that are meant: 503 where nothing of an answer is out yet, else the
+ * client's connection is closed. Returns how many there were. Those that begin meanwhile are not
+ * looked at: publish the rules that send nobody there first.
+ */
+uint32_t px_session_break_off(struct px_session *session, const struct px_selection *selection);
 
 #endif

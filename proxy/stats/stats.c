@@ -104,6 +104,8 @@ static void add_cell(struct px_stats_cell *into, const struct px_stats_cell *fro
     for (uint32_t i = 0; i < PX_VERSIONS_MAX; i++)
         into->failed_over_to[i] += from->failed_over_to[i];
     into->in_flight += from->in_flight;
+    into->tunnels += from->tunnels;
+    into->tunnels_opened += from->tunnels_opened;
 }
 
 static void add_mirror(struct px_stats_mirror *into, const struct px_stats_mirror *from)

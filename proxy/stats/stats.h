@@ -37,6 +37,8 @@ struct px_stats_cell {
     uint64_t failed_over;                     /* charged here although another version answered */
     uint64_t failed_over_to[PX_VERSIONS_MAX]; /* which one: by its stat; the sum is failed_over */
     int64_t in_flight; /* per loop it may be counted anywhere; the sum is right */
+    uint64_t tunnels;  /* gauge: open ones, which are in flight as well */
+    uint64_t tunnels_opened;
 };
 
 /* X(enumerator, label) */

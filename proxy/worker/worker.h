@@ -14,6 +14,7 @@
 #define PX_WORKER_WORKER_H
 
 #include "lib/net/mailbox.h"
+#include "proxy/route/selection.h"
 #include "proxy/stats/stats.h"
 
 struct px_workers;
@@ -43,6 +44,14 @@ void px_workers_publish(struct px_workers *workers, struct px_snapshot *snapshot
  * it. NULL: no memory. */
 void px_workers_collect(struct px_workers *workers,
                         void (*on_stats)(void *context, struct px_stats *stats), void *context);
+
+/*
+ * Breaks the exchanges off that are meant (session.h), in every loop; then on_done with how many
+ * there were. For what is left open after a drain's timeout, or at once at a cut: publish the rules
+ * that send nobody there first.
+ */
+void px_workers_break_off(struct px_workers *workers, const struct px_selection *selection,
+                          void (*on_done)(void *context, uint32_t count), void *context);
 
 /* Reopens the access log (SIGUSR1). */
 void px_workers_reopen_log(struct px_workers *workers);

@@ -16,7 +16,8 @@ __all__ = ["Answer", "Recorder", "Request", "Violation", "answer", "check_conser
 class Answer:
     """What a script returns for full control: bytes in pieces, pauses in seconds, then keep or end.
     end: "keep", "close", "reset", "silence" (until the other side
-    gives up) or "stall" (the same without reading). A callable piece is called."""
+    gives up), "stall" (the same without reading), or what is called with the connection and then
+    closes it. A callable piece is called."""
 
     def __init__(self, *pieces, end="keep"):
         self.pieces, self.end = pieces, end
@@ -169,6 +170,9 @@ class Recorder:
                 piece()
             else:
                 threading.Event().wait(piece)
+        if callable(reply.end):
+            reply.end(sock)
+            raise Ended
         if reply.end == "reset":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         if reply.end == "stall":

@@ -203,6 +203,8 @@ static void test_resources_status(void **state)
 
     start(fixture, MAIN);
     atomic_store(&endpoint(fixture, 0, 0)->up, true);
+    atomic_store(&endpoint(fixture, 0, 1)->in_flight, 3);
+    atomic_store(&endpoint(fixture, 0, 1)->tunnels, 2);
     status = ask(fixture, "GET", "/v1/status", "", NULL, 200);
     assert_int_equal(json_integer_value(json_object_get(status, "loops")), 2);
     assert_true(json_is_false(json_object_get(status, "ready")));
@@ -210,10 +212,10 @@ static void test_resources_status(void **state)
                      "{'name':'blue','build':'1','mode':'active','healthy':1,'endpoints':["
                      "{'index':0,'address':'127.0.0.1:5001','up':true,'probed':false,'ejected':"
                      "false,'mode':'active',"
-                     "'in_flight':0,'detail':''},"
+                     "'in_flight':0,'tunnels':0,'detail':''},"
                      "{'index':1,'address':'127.0.0.1:5002','up':false,'probed':false,'ejected':"
                      "false,'mode':'active',"
-                     "'in_flight':0,'detail':''}]}");
+                     "'in_flight':3,'tunnels':2,'detail':''}]}");
     json_decref(status);
 }
 
@@ -626,6 +628,8 @@ static void test_metrics_of_what_was_counted(void **state)
         "turnout_failed_over_total{rule=\"main\",from=\"green\",to=\"blue\"} 2",
         "turnout_share_target_ratio{rule=\"main\",version=\"blue\"} 0.9",
         "turnout_requests_in_flight{version=\"blue\"} 3",
+        "turnout_tunnels{version=\"blue\"} 2",
+        "turnout_tunnels_opened_total{rule=\"main\",version=\"blue\"} 8",
         "turnout_endpoint_up{version=\"blue\",endpoint=\"0\"} 1",
         "turnout_endpoint_up{version=\"blue\",endpoint=\"1\"} 0",
         "turnout_version_info{version=\"green\",build=\"2\"} 1",
@@ -644,6 +648,8 @@ static void test_metrics_of_what_was_counted(void **state)
     cell = fixture->book->stats->cells[0][0];
     cell->duration_us = 12500;
     cell->in_flight = 3;
+    cell->tunnels = 2;
+    cell->tunnels_opened = 8;
     fixture->book->stats->cells[0][1]->failed_over_to[0] = 2;
     fixture->book->stats->retries[PX_RETRY_CONNECT] = 5;
     fixture->book->stats->revision = 1;

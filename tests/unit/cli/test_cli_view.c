@@ -153,6 +153,24 @@ static void test_view_marks_a_share_that_is_off(void **state)
     }
 }
 
+static void test_view_counts_open_tunnels(void **state)
+{
+    struct capture capture;
+
+    (void)state;
+    view_of(&capture,
+            "{'versions':[{'name':'blue','endpoints':[{'up':true,'tunnels':2},{'up':true,"
+            "'tunnels':1}]},{'name':'grey','endpoints':[{'up':true,'tunnels':0}]},"
+            "{'name':'green','endpoints':[{'up':true,'tunnels':4}]}]}",
+            "{'rules':[]}", "{'rules':[]}");
+    assert_non_null(strstr(capture_out(&capture), "\nOpen tunnels: blue 3, green 4\n"));
+    capture_end(&capture);
+    view_of(&capture, "{'versions':[{'name':'blue','endpoints':[{'up':true,'tunnels':0}]}]}",
+            "{'rules':[]}", "{'rules':[]}");
+    assert_null(strstr(capture_out(&capture), "tunnels"));
+    capture_end(&capture);
+}
+
 static void test_view_names_who_is_not_used_and_who_is_not_active(void **state)
 {
     struct capture capture;
@@ -195,6 +213,7 @@ int main(void)
         cmocka_unit_test(test_view_sticky_shares_have_no_bound),
         cmocka_unit_test(test_view_counts_what_nobody_answered),
         cmocka_unit_test(test_view_marks_a_share_that_is_off),
+        cmocka_unit_test(test_view_counts_open_tunnels),
         cmocka_unit_test(test_view_names_who_is_not_used_and_who_is_not_active),
         cmocka_unit_test(test_view_of_documents_of_another_shape_is_empty),
     };

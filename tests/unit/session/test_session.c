@@ -346,26 +346,6 @@ static void test_session_becomes_a_tunnel_after_101(void **state)
     rig_free(rig);
 }
 
-static void test_session_passes_a_half_close_through_a_tunnel(void **state)
-{
-    struct rig *rig = rig_new(BLUE, "{}");
-    struct rig_client *client = rig_connect(rig);
-
-    (void)state;
-    rig->upstreams[0].farewell = rig->upstreams[1].farewell = "and farewell";
-    answer_blue(rig, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: raw\r\n"
-                     "Connection: upgrade\r\n\r\n");
-    rig_send(client, "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: raw\r\n\r\n");
-    assert_true(rig_sees(client, "HTTP/1.1 101 "));
-    rig_send(client, "last words");
-    tn_stream_shutdown(&client->stream);
-    assert_true(rig_sees(client, "and farewell"));
-    assert_true(rig_sees_end(client));
-    assert_true(strstr(rig->upstreams[0].received, "last words") ||
-                strstr(rig->upstreams[1].received, "last words"));
-    rig_free(rig);
-}
-
 static void test_session_gives_up_on_a_slow_head(void **state)
 {
     struct rig *rig = rig_new(BLUE, "{head_timeout: 100ms}");
@@ -835,7 +815,6 @@ int main(void)
         cmocka_unit_test(test_session_chunks_an_answer_that_ends_with_the_connection),
         cmocka_unit_test(test_session_passes_interim_answers_on_up_to_the_limit),
         cmocka_unit_test(test_session_becomes_a_tunnel_after_101),
-        cmocka_unit_test(test_session_passes_a_half_close_through_a_tunnel),
         cmocka_unit_test(test_session_gives_up_on_a_slow_head),
         cmocka_unit_test(test_session_gives_up_on_a_silent_upstream),
         cmocka_unit_test(test_session_refuses_a_body_over_the_limit),

@@ -41,6 +41,8 @@ struct stage {
     unsigned built, unused, switched;
     struct px_stats *stats;
     bool is_stopped, is_clean;
+    bool is_broken_off;
+    uint32_t broken_off;
     uint64_t revision;
     struct px_snapshot *current;
 };
@@ -54,6 +56,8 @@ static void *answer_connection(void *context)
         ssize_t got = read(fd, bytes, sizeof(bytes));
         static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
+        if (got > 10 && memcmp(bytes, "GET /never", 10) == 0)
+            continue;
         if (got <= 0 || write(fd, answer, sizeof(answer) - 1) < 0)
             break;
     }
@@ -330,6 +334,50 @@ static void test_worker_stop_under_load_fails_no_request(void **state)
     tear_down(stage);
 }
 
+static void on_broken_off(void *context, uint32_t count)
+{
+    struct stage *stage = context;
+
+    stage->broken_off = count;
+    stage->is_broken_off = true;
+}
+
+/* One exchange in each loop's hands, more or less: all loops are asked, and the sum comes back. */
+static void test_worker_breaks_off_in_every_loop(void **state)
+{
+    static const char request[] = "GET /never HTTP/1.1\r\nHost: x\r\n\r\n";
+    struct px_selection selection = {.version = PX_ANY_VERSION};
+    struct stage *stage = new_stage();
+    struct px_endpoint *endpoint = px_registry_endpoint(stage->registry, 0);
+    int fds[16];
+
+    (void)state;
+    for (unsigned i = 0; i < 16; i++) {
+        fds[i] = connect_to(stage->workers);
+        assert_int_equal(write(fds[i], request, sizeof(request) - 1), sizeof(request) - 1);
+    }
+    while (atomic_load(&endpoint->in_flight) < 16)
+        uv_run(&stage->loop.uv, UV_RUN_NOWAIT);
+    selection.endpoint = endpoint->id + 1; /* nobody's */
+    px_workers_break_off(stage->workers, &selection, on_broken_off, stage);
+    run_until(stage, &stage->is_broken_off, NULL, 0);
+    assert_int_equal(stage->broken_off, 0);
+    stage->is_broken_off = false;
+    selection.endpoint = endpoint->id;
+    px_workers_break_off(stage->workers, &selection, on_broken_off, stage);
+    run_until(stage, &stage->is_broken_off, NULL, 0);
+    assert_int_equal(stage->broken_off, 16);
+    assert_int_equal(atomic_load(&endpoint->in_flight), 0);
+    for (unsigned i = 0; i < 16; i++) {
+        char answer[16] = "";
+
+        assert_true(read(fds[i], answer, sizeof(answer) - 1) > 12);
+        assert_memory_equal(answer, "HTTP/1.1 503", 12);
+        close(fds[i]);
+    }
+    free_stage(stage);
+}
+
 /* A slow exchange of an older snapshot gives its connection back after its endpoint has left. */
 static void test_worker_keeps_no_connection_to_an_endpoint_that_left(void **state)
 {
@@ -408,6 +456,7 @@ int main(void)
         cmocka_unit_test(test_worker_sums_the_counters_of_all_loops),
         cmocka_unit_test(test_worker_stop_under_load_fails_no_request),
         cmocka_unit_test(test_worker_keeps_no_connection_to_an_endpoint_that_left),
+        cmocka_unit_test(test_worker_breaks_off_in_every_loop),
         cmocka_unit_test(test_worker_says_which_address_is_taken),
     };
 
