@@ -141,6 +141,7 @@ static void print(const struct cli_context *context, const struct cli_admin *adm
         if (own)
             cli_print_down(status, own, context->out);
     }
+    cli_print_shadowed(context, status);
 }
 
 /* A proxy that is not there yet, or just restarts, is what this verb waits for. */

@@ -80,6 +80,27 @@ void cli_print_down(const json_t *status, const char *name, FILE *out)
     }
 }
 
+void cli_print_shadowed(const struct cli_context *context, const json_t *status)
+{
+    const json_t *versions = json_object_get(status, "versions");
+
+    for (size_t i = 0; i < json_array_size(versions); i++) {
+        const json_t *version = json_array_get(versions, i);
+        const char *since = text_of(version, "shadowed_since");
+        char age[CLI_TEXT_SIZE];
+        char *title;
+
+        if (!since[0])
+            continue;
+        title = cli_version_title(status, text_of(version, "name"));
+        fprintf(context->out, "\n%s: shadowed since %s", title, since);
+        if (cli_age_of(context->clock, since, age))
+            fprintf(context->out, " (%s)", age);
+        fputs(": its data is not only its own\n", context->out);
+        free(title);
+    }
+}
+
 static void print_head(const struct cli_context *context, const struct cli_view *view)
 {
     const json_t *status = view->status;
@@ -138,6 +159,7 @@ static void print_foot(const struct cli_context *context, const struct cli_view 
         fprintf(context->out, "\nNo traffic: %s, %u/%u endpoints up\n", title, up, all);
         free(title);
     }
+    cli_print_shadowed(context, view->status);
     for (size_t i = 0; i < json_array_size(versions); i++) {
         char *text = NULL;
         size_t len = 0;

@@ -30,4 +30,7 @@ bool cli_version_health(const json_t *status, const char *name, unsigned *ret_up
 /* One line for each endpoint that is not up, or not active, of this version. */
 void cli_print_down(const json_t *status, const char *name, FILE *out);
 
+/* One line for each version that got mirrored requests: what its disks hold is not only its own. */
+void cli_print_shadowed(const struct cli_context *context, const json_t *status);
+
 #endif

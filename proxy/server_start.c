@@ -182,6 +182,13 @@ static void on_failing(void *context, struct px_endpoint *endpoint)
     px_health_eject(server->health, px_rulebook_snapshot(server->book), endpoint);
 }
 
+static void on_mirrored(void *context, uint32_t to)
+{
+    struct px_server *server = context;
+
+    px_rulebook_mirrored(server->book, px_registry_version_name(server->registry, to));
+}
+
 static void publish(void *workers, struct px_snapshot *snapshot, void (*on_switched)(void *context),
                     void *context)
 {
@@ -204,6 +211,7 @@ static int open_workers(struct px_server *server, uint32_t threads)
         .snapshot = px_rulebook_snapshot(server->book),
         .on_unused = on_unused,
         .on_failing = on_failing,
+        .on_mirrored = on_mirrored,
         .context = server,
     };
     char *why = NULL;

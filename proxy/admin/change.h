@@ -18,8 +18,10 @@ struct px_rulebook {
     struct px_config *config;
     struct px_store *store; /* NULL: none */
     struct px_snapshot *snapshot;
-    json_t *rules;  /* of the snapshot */
-    json_t *hashes; /* of the file when it was last applied */
+    json_t *rules;    /* of the snapshot */
+    json_t *hashes;   /* of the file when it was last applied */
+    json_t *shadowed; /* {"green": "RFC 3339"}: since when it gets copies */
+    bool is_shadowed_unsaved;
     uint64_t revision;
     uint64_t applied_wall_ns;
     bool is_durable;
@@ -49,6 +51,7 @@ struct px_change_work {
     json_t *touched_after;
     char rule[128];
     bool is_changed;
+    bool is_note; /* rules stay: only the record is written */
     struct px_snapshot *snapshot;
     uint64_t revision; /* of the snapshot */
     uint64_t wall_ns;
@@ -78,7 +81,19 @@ int px_change_compare(const struct px_rulebook *book, struct px_change *change);
 json_t *px_change_answer(const struct px_rulebook *book, const struct px_change *change);
 
 /* The record of the store; NULL: no memory. */
-json_t *px_change_record(const struct px_change *change);
+json_t *px_change_record(const struct px_rulebook *book, const struct px_change *change);
+
+/* --- shadowed.c ---------------------------------------------------------------------------------
+ */
+
+/* What a record says, without what makes no sense; an empty object for NULL. NULL: no memory. */
+json_t *px_shadowed_parse(const json_t *said);
+
+/* The last moment: what could not be recorded before. */
+void px_shadowed_save(struct px_rulebook *book);
+
+/* The record of what is in force, for a note; NULL: no memory. */
+json_t *px_shadowed_record(const struct px_rulebook *book);
 
 /* --- baseline.c --------------------------------------------------------------------------------
  */

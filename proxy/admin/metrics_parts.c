@@ -175,6 +175,15 @@ static void put_failed(struct px_prom *prom, const char *rule, const char *to,
                       mirror->failed[i]);
 }
 
+static void put_passed_over(struct px_prom *prom, const char *rule, const char *to,
+                            const struct px_stats_mirror *mirror)
+{
+    for (uint32_t i = 0; i < PX_MIRROR_PASS_COUNT; i++)
+        px_prom_count(prom, "",
+                      PX_PROM_LABELS("rule", rule, "to", to, "reason", px_mirror_pass_label(i)),
+                      mirror->passed_over[i]);
+}
+
 static void put_mirrors(struct px_prom *prom, const struct px_admin *admin,
                         const struct px_stats *stats)
 {
@@ -190,6 +199,8 @@ static void put_mirrors(struct px_prom *prom, const struct px_admin *admin,
          put_dropped},
         {"turnout_mirror_failed_total", "counter", "Copies that were sent and not answered.",
          put_failed},
+        {"turnout_mirror_passed_over_total", "counter",
+         "Requests of the rule that were not to be mirrored.", put_passed_over},
         {"turnout_mirror_queued", "gauge", "Copies that wait for a connection.", put_queued},
         {"turnout_mirror_in_flight", "gauge", "Copies that wait for an answer.",
          put_mirror_in_flight},

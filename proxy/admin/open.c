@@ -117,7 +117,7 @@ static void record(struct opening *opening)
     book->is_durable = true;
     if (!work->is_changed && json_equal(work->hashes, json_object_get(opening->last, "file")))
         return;
-    text = px_change_record(opening->change);
+    text = px_change_record(book, opening->change);
     if (!text || px_store_append_now(book->store, text, &why) != 0) {
         book->is_durable = false;
         tn_log(TN_LOG_ERROR, "store", "%s: these rules are NOT durable", why ? why : "no memory");
@@ -153,6 +153,9 @@ static int run(struct opening *opening)
     work->notes = json_array();
     work->hashes = px_hashes_of(book->config);
     if (!work->notes || !work->hashes)
+        return refuse(opening, -ENOMEM, "out of memory");
+    book->shadowed = px_shadowed_parse(json_object_get(opening->last, "shadowed"));
+    if (!book->shadowed)
         return refuse(opening, -ENOMEM, "out of memory");
     if (opening->last)
         error = join(opening);

@@ -89,7 +89,7 @@ json_t *px_change_answer(const struct px_rulebook *book, const struct px_change 
     return answer;
 }
 
-json_t *px_change_record(const struct px_change *change)
+json_t *px_change_record(const struct px_rulebook *book, const struct px_change *change)
 {
     const struct px_change_work *work = change->work;
     char at[TN_RFC3339_SIZE];
@@ -98,6 +98,8 @@ json_t *px_change_record(const struct px_change *change)
                   (json_int_t)work->revision, "at", tn_clock_rfc3339(work->wall_ns, at), "what",
                   change->what, "rules", work->after, "file", work->hashes);
 
+    if (record && json_object_size(book->shadowed) > 0)
+        json_object_set(record, "shadowed", book->shadowed);
     if (record && change->author)
         json_object_set_new(record, "author", json_string(change->author));
     if (record && change->reason)

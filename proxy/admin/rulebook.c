@@ -111,9 +111,14 @@ static void on_recorded(void *context, int error, const char *why)
 
     if (!error) {
         book->is_durable = true;
-        publish(book);
+        change->status = 200;
+        if (change->work->is_note)
+            finish(book);
+        else
+            publish(book);
         return;
     }
+    book->is_shadowed_unsaved = json_object_size(book->shadowed) > 0;
     px_snapshot_free(book->options.registry, change->work->snapshot);
     change->work->snapshot = NULL;
     px_change_refuse(change, error == -ENOSPC || error == -EDQUOT ? 507 : 500,
@@ -123,11 +128,15 @@ static void on_recorded(void *context, int error, const char *why)
 
 static int record(struct px_rulebook *book)
 {
-    json_t *text = px_change_record(book->current);
+    const struct px_change *change = book->current;
+    json_t *text =
+        change->work->is_note ? px_shadowed_record(book) : px_change_record(book, change);
     int error = text ? px_store_append(book->store, book->options.control, text, on_recorded, book)
                      : -ENOMEM;
 
     json_decref(text);
+    if (!error)
+        book->is_shadowed_unsaved = false; /* unless on_recorded says otherwise */
     return error;
 }
 
@@ -157,6 +166,14 @@ static void run(struct px_rulebook *book)
     struct px_change_work *work = change->work;
     bool is_reload = !change->edit && !change->yaml;
 
+    if (work->is_note) {
+        change->status = 200;
+        if (!book->store || !book->is_shadowed_unsaved)
+            finish(book);
+        else if (record(book) != 0)
+            on_recorded(book, -ENOMEM, "out of memory");
+        return;
+    }
     if (px_change_compute(book, change) != 0) {
         finish(book);
         return;
@@ -274,10 +291,12 @@ void px_rulebook_close(struct px_rulebook *book, void (*on_closed)(void *context
     book->on_closed_context = context;
     px_snapshot_free(book->options.registry, book->snapshot);
     book->snapshot = NULL;
+    px_shadowed_save(book);
     px_store_close(book->store);
     px_config_free(book->config);
     json_decref(book->rules);
     json_decref(book->hashes);
+    json_decref(book->shadowed);
     for (uint32_t i = 0; i < PX_RULES_MAX; i++)
         free(book->baselines[i]);
     tn_timer_close(&book->turn, on_turn_closed);

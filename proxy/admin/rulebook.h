@@ -66,6 +66,15 @@ struct px_rulebook_state {
 };
 struct px_rulebook_state px_rulebook_state(const struct px_rulebook *book);
 
+/* --- shadow data --------------------------------------------------------------------------------
+ */
+
+/* Copies of requests were sent to this version: what it has on its disks is not only its own. */
+void px_rulebook_mirrored(struct px_rulebook *book, const char *version);
+
+/* Since when (RFC 3339; borrowed), restarts included, or NULL: never. */
+const char *px_rulebook_shadowed_since(const struct px_rulebook *book, const char *version);
+
 /* --- counts since the weights were set ---------------------------------------------------------
  */
 

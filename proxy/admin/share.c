@@ -169,6 +169,8 @@ static void mirror_since(const struct px_stats_mirror *now, const struct px_stat
         ret_mirror->dropped[i] -= base->dropped[i];
     for (uint32_t i = 0; i < PX_MIRROR_FAIL_COUNT; i++)
         ret_mirror->failed[i] -= base->failed[i];
+    for (uint32_t i = 0; i < PX_MIRROR_PASS_COUNT; i++)
+        ret_mirror->passed_over[i] -= base->passed_over[i];
 }
 
 static json_t *mirror_json(const struct px_admin *admin, const struct px_stats *stats,
@@ -178,6 +180,7 @@ static json_t *mirror_json(const struct px_admin *admin, const struct px_stats *
     uint32_t to = view->snapshot->versions[mirror->to].stat;
     json_t *dropped = json_object();
     json_t *failed = json_object();
+    json_t *passed = json_object();
     struct px_stats_mirror counts;
 
     mirror_since(stats->mirrors[view->rule->stat][to], base ? &base->mirrors[to] : NULL, &counts);
@@ -187,12 +190,16 @@ static json_t *mirror_json(const struct px_admin *admin, const struct px_stats *
     for (uint32_t i = 0; i < PX_MIRROR_FAIL_COUNT; i++)
         json_object_set_new(failed, px_mirror_fail_label(i),
                             json_integer((json_int_t)counts.failed[i]));
-    return json_pack(
-        "{s:s, s:f, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "to", mirror->mirror->to, "percent",
-        (double)mirror->mirror->ppm / 10000, "selected", (json_int_t)counts.selected, "sent",
-        (json_int_t)counts.sent, "answered", (json_int_t)counts.answered, "queued",
-        (json_int_t)px_stats_mirror_queued(&counts), "in_flight",
-        (json_int_t)px_stats_mirror_in_flight(&counts), "dropped", dropped, "failed", failed);
+    for (uint32_t i = 0; i < PX_MIRROR_PASS_COUNT; i++)
+        json_object_set_new(passed, px_mirror_pass_label(i),
+                            json_integer((json_int_t)counts.passed_over[i]));
+    return json_pack("{s:s, s:f, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "to", mirror->mirror->to,
+                     "percent", (double)mirror->mirror->ppm / 10000, "selected",
+                     (json_int_t)counts.selected, "sent", (json_int_t)counts.sent, "answered",
+                     (json_int_t)counts.answered, "queued",
+                     (json_int_t)px_stats_mirror_queued(&counts), "in_flight",
+                     (json_int_t)px_stats_mirror_in_flight(&counts), "dropped", dropped, "failed",
+                     failed, "passed_over", passed);
 }
 
 static json_t *sticky_json(const struct px_sticky *sticky)

@@ -30,8 +30,10 @@ static json_t *version_json(const struct px_admin *admin, const struct px_snapsh
         healthy += atomic_load(&version->endpoints[i]->up);
         json_array_append_new(endpoints, endpoint_json(admin, version->endpoints[i]));
     }
-    return json_pack("{s:s, s:s, s:s, s:i, s:o}", "name", version->name, "build", version->build,
-                     "mode", mode_word(version->mode), "healthy", healthy, "endpoints", endpoints);
+    return json_pack("{s:s, s:s, s:s, s:s?, s:i, s:o}", "name", version->name, "build",
+                     version->build, "mode", mode_word(version->mode), "shadowed_since",
+                     px_rulebook_shadowed_since(admin->book, version->name), "healthy", healthy,
+                     "endpoints", endpoints);
 }
 
 json_t *px_status_json(const struct px_admin *admin)

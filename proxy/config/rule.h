@@ -77,6 +77,25 @@ struct px_mirror {
     uint64_t max_body_bytes; /* default 16 MiB */
 };
 
+/* Why a request of a rule is not one that a mirror of it copies. X(enumerator, label) */
+#define PX_MIRROR_PASS_MAP(X)                                                                      \
+    X(NOT_SAMPLED, "not_sampled")   /* eligible, and not of the share */                           \
+    X(SAME_VERSION, "same_version") /* the version that would get the copy answers itself */       \
+    X(MODE, "mode")                 /* that version is draining or cut */                          \
+    X(METHOD, "method")                                                                            \
+    X(UPGRADE, "upgrade")                                                                          \
+    X(SIZE, "size")       /* the body is said to be larger than max_body */                        \
+    X(SHADOW, "shadow")   /* it is a copy already */                                               \
+    X(REFUSED, "refused") /* no version was asked: an error of ours is no answer to compare with   \
+                           */
+
+enum px_mirror_pass {
+#define PX_MIRROR_PASS_ENUM(name, label) PX_MIRROR_PASS_##name,
+    PX_MIRROR_PASS_MAP(PX_MIRROR_PASS_ENUM)
+#undef PX_MIRROR_PASS_ENUM
+        PX_MIRROR_PASS_COUNT /* it is copied */
+};
+
 #define PX_NO_LIMIT UINT64_MAX
 
 struct px_timeouts {

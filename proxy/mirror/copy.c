@@ -30,10 +30,17 @@ static const struct {
 
 static void mark_sent(struct px_mirror_copy *copy)
 {
+    struct px_mirrors *mirrors = copy->mirrors;
+    uint32_t bit = 1u << copy->end.to;
+
     if (copy->is_sent)
         return;
     copy->is_sent = true;
     copy->counters->sent++;
+    if ((mirrors->told & bit) || !mirrors->options.on_first_sent)
+        return;
+    mirrors->told |= bit;
+    mirrors->options.on_first_sent(mirrors->options.context, copy->end.to);
 }
 
 static void count_end(struct px_mirror_copy *copy, enum px_copy_why why)

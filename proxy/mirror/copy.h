@@ -32,8 +32,11 @@ struct px_mirrors {
     uint32_t drop_size;
     char *head;                   /* scratch: TN_LOOP_OUT_BYTES */
     struct px_mirror_copy *spare; /* for one that finds no memory: dropped at once */
+    uint32_t told;                /* bit of each version's stat: on_first_sent was called */
     bool is_stopping;
 };
+
+_Static_assert(PX_VERSIONS_MAX <= 32, "told has a bit for each version");
 
 /* Why a copy is over. What it is called depends on whether a byte of it was sent. */
 enum px_copy_why {

@@ -51,6 +51,11 @@ void px_mirrors_free(struct px_mirrors *mirrors)
     free(mirrors);
 }
 
+void px_mirrors_tell_anew(struct px_mirrors *mirrors)
+{
+    mirrors->told = 0;
+}
+
 void px_mirrors_drop_idle(struct px_mirrors *mirrors, const struct px_endpoint *endpoint)
 {
     px_pool_drop_idle(&mirrors->pool, endpoint);

@@ -44,6 +44,9 @@ struct px_mirrors_options {
     _Atomic uint64_t *memory;    /* bytes of the process, shared */
     _Atomic uint32_t *in_flight; /* copies of the process, shared */
     void (*on_end)(void *context, const struct px_mirror_end *end); /* may be NULL */
+    /* The first byte of a copy went to this version (its stat): once until px_mirrors_tell_anew().
+     * May be NULL. */
+    void (*on_first_sent)(void *context, uint32_t to);
     void *context;
 };
 
@@ -54,8 +57,9 @@ int px_mirrors_new(const struct px_mirrors_options *options, struct px_mirrors *
 void px_mirrors_stop(struct px_mirrors *mirrors);
 void px_mirrors_free(struct px_mirrors *mirrors);
 
-/* As px_pool_drop_idle(): the endpoint leaves the configuration. */
-void px_mirrors_drop_idle(struct px_mirrors *mirrors, const struct px_endpoint *endpoint);
+/* on_first_sent is due again for every version: new rules may have made an end to what was known.
+ */
+void px_mirrors_tell_anew(struct px_mirrors *mirrors);
 
 /* Closes idle connections to an endpoint that left the configuration: before its memory goes. */
 void px_mirrors_drop_idle(struct px_mirrors *mirrors, const struct px_endpoint *endpoint);

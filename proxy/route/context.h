@@ -48,8 +48,7 @@ static inline uint64_t px_route_take(const struct px_route_context *context, str
     return atomic_fetch_add_explicit(&deal->n, 1, memory_order_relaxed);
 }
 
-/* mirrors.c: bit i is set when rule->mirrors[i] is to be sent a copy of this request. */
-uint32_t px_route_mirrors(const struct px_route_context *context,
-                          const struct px_decision *decision);
+/* mirrors.c: sets mirrors and passes. */
+void px_route_mirrors(const struct px_route_context *context, struct px_decision *decision);
 
 #endif

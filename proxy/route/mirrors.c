@@ -18,27 +18,36 @@ static bool is_shadow(const struct tn_http_head *head)
     return false;
 }
 
-/* NULL, or why not. */
-static const char *find_obstacle(const struct px_route_context *context,
-                                 const struct px_snapshot_mirror *mirror,
-                                 const struct px_decision *decision)
+static const char *const obstacles[PX_MIRROR_PASS_COUNT] = {
+    [PX_MIRROR_PASS_SAME_VERSION] = "the same version answers",
+    [PX_MIRROR_PASS_MODE] = "the version is draining or cut",
+    [PX_MIRROR_PASS_METHOD] = "not a method that is mirrored",
+    [PX_MIRROR_PASS_UPGRADE] = "an upgrade",
+    [PX_MIRROR_PASS_SIZE] = "its body is larger than max_body",
+    [PX_MIRROR_PASS_SHADOW] = "it is a mirrored request itself",
+};
+
+/* PX_MIRROR_PASS_COUNT, or why not. */
+static enum px_mirror_pass find_obstacle(const struct px_route_context *context,
+                                         const struct px_snapshot_mirror *mirror,
+                                         const struct px_decision *decision)
 {
     const struct tn_http_head *head = context->request->head;
 
     if (decision->version == mirror->to)
-        return "the same version answers";
+        return PX_MIRROR_PASS_SAME_VERSION;
     if (context->snapshot->versions[mirror->to].mode != STRATEGY_ACTIVE)
-        return "the version is draining or cut";
+        return PX_MIRROR_PASS_MODE;
     if (!(mirror->mirror->methods >> head->method & 1))
-        return "not a method that is mirrored";
+        return PX_MIRROR_PASS_METHOD;
     if (head->upgrade)
-        return "an upgrade";
+        return PX_MIRROR_PASS_UPGRADE;
     if (head->content_length >= 0 &&
         (uint64_t)head->content_length > mirror->mirror->max_body_bytes)
-        return "its body is larger than max_body";
+        return PX_MIRROR_PASS_SIZE;
     if (is_shadow(head))
-        return "it is a mirrored request itself";
-    return NULL;
+        return PX_MIRROR_PASS_SHADOW;
+    return PX_MIRROR_PASS_COUNT;
 }
 
 static bool is_sampled(const struct px_route_context *context,
@@ -55,19 +64,20 @@ static bool is_sampled(const struct px_route_context *context,
     return strategy_mirror_sample(mirror->deal->seed, ppm, px_route_take(context, mirror->deal));
 }
 
-uint32_t px_route_mirrors(const struct px_route_context *context,
-                          const struct px_decision *decision)
+void px_route_mirrors(const struct px_route_context *context, struct px_decision *decision)
 {
-    uint32_t mirrors = 0;
-
     for (uint32_t i = 0; i < context->rule->mirror_count; i++) {
         const struct px_snapshot_mirror *mirror = &context->rule->mirrors[i];
         const char *name = context->snapshot->versions[mirror->to].name;
-        const char *obstacle = find_obstacle(context, mirror, decision);
+        enum px_mirror_pass pass = find_obstacle(context, mirror, decision);
+        const char *obstacle = pass == PX_MIRROR_PASS_COUNT ? NULL : obstacles[pass];
         bool is_chosen = !obstacle && is_sampled(context, mirror, decision);
 
         if (is_chosen)
-            mirrors |= 1u << i;
+            decision->mirrors |= 1u << i;
+        else if (!obstacle)
+            pass = PX_MIRROR_PASS_NOT_SAMPLED;
+        decision->passes[i] = (uint8_t)pass;
         if (!context->explain)
             continue;
         if (obstacle)
@@ -77,7 +87,6 @@ uint32_t px_route_mirrors(const struct px_route_context *context,
                          mirror->mirror->ppm / 1e4, is_chosen ? "yes" : "not this one",
                          mirror->mirror->sample_key && decision->has_key ? "key" : "request");
     }
-    return mirrors;
 }
 
 uint32_t px_route_mirror_endpoint(const struct px_snapshot *snapshot, struct px_route_loop *loop,

@@ -143,6 +143,7 @@ static uint32_t choose_endpoint(const struct px_route_context *context,
 
 static void refuse(struct px_decision *decision)
 {
+    memset(decision->passes, PX_MIRROR_PASS_REFUSED, sizeof(decision->passes));
     decision->version = STRATEGY_NONE;
     decision->endpoint = STRATEGY_NONE;
     decision->reason = STRATEGY_REASON_UNAVAILABLE;
@@ -192,7 +193,7 @@ void px_route_decide(const struct px_snapshot *snapshot, struct px_route_loop *l
                      version->endpoints[ret_decision->endpoint]->label,
                      ret_decision->has_endpoint_key ? "by key"
                                                     : strategy_balance_ops(version->balance)->name);
-    ret_decision->mirrors = px_route_mirrors(&context, ret_decision);
+    px_route_mirrors(&context, ret_decision);
 }
 
 uint32_t px_route_endpoint(const struct px_snapshot *snapshot, struct px_route_loop *loop,

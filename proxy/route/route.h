@@ -54,6 +54,7 @@ struct px_decision {
     uint64_t endpoint_key;
     uint64_t slot;
     uint32_t mirrors;                   /* bit i: rule->mirrors[i] is to be sent a copy */
+    uint8_t passes[PX_MIRRORS_MAX];     /* enum px_mirror_pass, of each mirror of the rule */
     uint32_t refused_status;            /* when version is STRATEGY_NONE */
     uint16_t set_cookie_len;            /* 0: none */
     char set_cookie[PX_SET_COOKIE_MAX]; /* value of Set-Cookie; not terminated */

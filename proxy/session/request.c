@@ -98,6 +98,23 @@ static int write_forward(struct px_exchange *exchange, const struct tn_http_forw
     return 0;
 }
 
+/* Every request of the rule is either selected by a mirror or passed over by it. */
+static void count_passed_over(const struct px_exchange *exchange, bool is_refused)
+{
+    const struct px_snapshot_rule *rule = exchange->rule;
+    const struct px_snapshot_version *versions = exchange->rules->snapshot->versions;
+    struct px_stats *stats = exchange->client->session->stats;
+
+    for (uint32_t i = 0; i < rule->mirror_count; i++) {
+        struct px_stats_mirror *counters =
+            stats->mirrors[rule->stat][versions[rule->mirrors[i].to].stat];
+        uint32_t pass = is_refused ? PX_MIRROR_PASS_REFUSED : exchange->decision.passes[i];
+
+        if (pass != PX_MIRROR_PASS_COUNT)
+            counters->passed_over[pass]++;
+    }
+}
+
 /* Each copy keeps the snapshot, and with it the endpoint, alive until px_mirrors_options.on_end. */
 static void begin_mirrors(struct px_exchange *exchange,
                           const struct tn_http_forward_request *primary)
@@ -188,12 +205,26 @@ static bool is_for_us(const struct px_exchange *exchange)
     return field && tn_str_equal(tn_http_view(&exchange->request, field->value), TN_STR("0"));
 }
 
+/* PX_FAILURE_NONE: it may go on. error: of writing its head. */
+static enum px_failure find_refusal(const struct px_exchange *exchange, int error)
+{
+    if (error)
+        return error == -ELOOP    ? PX_FAILURE_LOOP
+               : error == -ENOMEM ? PX_FAILURE_NO_MEMORY
+                                  : PX_FAILURE_BAD_REQUEST;
+    if (exchange->decision.version == STRATEGY_NONE)
+        return PX_FAILURE_NO_VERSION;
+    return is_too_large(exchange) ? PX_FAILURE_BODY_TOO_LARGE : PX_FAILURE_NONE;
+}
+
 void px_request_head(struct px_exchange *exchange)
 {
     struct px_client *client = exchange->client;
     struct px_session *session = client->session;
     struct tn_http_head *head = &exchange->request;
     struct tn_http_forward_request how = {0};
+    enum px_failure refusal;
+    bool is_ours;
     int error;
 
     exchange->request_state = PX_REQUEST_BODY;
@@ -211,22 +242,16 @@ void px_request_head(struct px_exchange *exchange)
     if (head->authority.len == 0)
         how.default_host = host_of_endpoint(exchange);
     error = write_forward(exchange, &how);
-    if (error) {
-        px_exchange_fail(exchange, error == -ELOOP    ? PX_FAILURE_LOOP
-                                   : error == -ENOMEM ? PX_FAILURE_NO_MEMORY
-                                                      : PX_FAILURE_BAD_REQUEST);
-        return;
-    }
-    if (is_for_us(exchange)) {
+    is_ours = !error && is_for_us(exchange);
+    refusal = is_ours ? PX_FAILURE_NONE : find_refusal(exchange, error);
+    if (exchange->rule->mirror_count > 0)
+        count_passed_over(exchange, is_ours || refusal != PX_FAILURE_NONE);
+    if (is_ours) {
         px_answer_options(exchange);
         return;
     }
-    if (exchange->decision.version == STRATEGY_NONE) {
-        px_exchange_fail(exchange, PX_FAILURE_NO_VERSION);
-        return;
-    }
-    if (is_too_large(exchange)) {
-        px_exchange_fail(exchange, PX_FAILURE_BODY_TOO_LARGE);
+    if (refusal != PX_FAILURE_NONE) {
+        px_exchange_fail(exchange, refusal);
         return;
     }
     if (exchange->rule->rule->timeouts.total_ms != PX_NO_LIMIT)

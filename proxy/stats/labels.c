@@ -89,6 +89,14 @@ const char *px_stats_code_label(uint32_t index)
 
 #define LABEL_OF(name, label) label,
 
+const char *px_mirror_pass_label(enum px_mirror_pass reason)
+{
+    static const char *const labels[] = {PX_MIRROR_PASS_MAP(LABEL_OF)};
+
+    assert(reason < PX_MIRROR_PASS_COUNT);
+    return labels[reason];
+}
+
 const char *px_mirror_drop_label(enum px_mirror_drop reason)
 {
     static const char *const labels[] = {PX_MIRROR_DROP_MAP(LABEL_OF)};

@@ -117,6 +117,8 @@ static void add_mirror(struct px_stats_mirror *into, const struct px_stats_mirro
         into->dropped[i] += from->dropped[i];
     for (uint32_t i = 0; i < PX_MIRROR_FAIL_COUNT; i++)
         into->failed[i] += from->failed[i];
+    for (uint32_t i = 0; i < PX_MIRROR_PASS_COUNT; i++)
+        into->passed_over[i] += from->passed_over[i];
 }
 
 /* All memory first: a sum that failed halfway would be half a scrape. */

@@ -77,10 +77,12 @@ enum px_mirror_fail {
         PX_MIRROR_FAIL_COUNT
 };
 
+const char *px_mirror_pass_label(enum px_mirror_pass reason);
 const char *px_mirror_drop_label(enum px_mirror_drop reason);
 const char *px_mirror_fail_label(enum px_mirror_fail reason);
 
 /*
+ * Requests that the rule took = selected + passed_over.
  * selected = sent + dropped + queued; sent (first byte written) = answered + failed + in flight.
  * Always: queued and in_flight are what is left over.
  */
@@ -88,6 +90,7 @@ struct px_stats_mirror {
     uint64_t selected, sent, answered;
     uint64_t dropped[PX_MIRROR_DROP_COUNT];
     uint64_t failed[PX_MIRROR_FAIL_COUNT];
+    uint64_t passed_over[PX_MIRROR_PASS_COUNT];
 };
 
 uint64_t px_stats_mirror_queued(const struct px_stats_mirror *mirror);

@@ -84,6 +84,13 @@ static void on_mirror_end(void *context, const struct px_mirror_end *end)
     px_snapshot_use_give(use);
 }
 
+static void on_mirror_first_sent(void *context, uint32_t to)
+{
+    struct px_data_loop *loop = context;
+
+    px_workers_tell_mirrored(loop->workers, to);
+}
+
 static void on_tick(struct tn_timer *timer)
 {
     struct px_data_loop *loop = TN_CONTAINER_OF(timer, struct px_data_loop, tick);
@@ -233,6 +240,7 @@ static int init_parts(struct px_data_loop *loop, char **ret_why)
         .memory = &loop->workers->mirror_memory,
         .in_flight = &loop->workers->mirror_in_flight,
         .on_end = on_mirror_end,
+        .on_first_sent = on_mirror_first_sent,
         .context = loop,
     };
     int error = px_stats_new(&loop->stats);

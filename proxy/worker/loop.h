@@ -78,6 +78,7 @@ uint32_t px_workers_client_max(const struct px_workers *workers, const struct px
 
 /* Mails to the control thread (workers.c). */
 void px_workers_tell_stopped(struct px_data_loop *loop);
+void px_workers_tell_mirrored(struct px_workers *workers, uint32_t to);
 void px_workers_tell_failing(struct px_workers *workers, struct px_endpoint *endpoint);
 void px_workers_tell_unused(struct px_workers *workers, struct px_snapshot *snapshot);
 

@@ -71,5 +71,6 @@ void px_data_loop_switch(struct px_data_loop *loop, struct px_snapshot *snapshot
     /* A copy, because idle connections look at it for as long as they live. */
     loop->limits = *snapshot->limits;
     loop->session.client_max = px_workers_client_max(loop->workers, &loop->limits);
+    px_mirrors_tell_anew(loop->mirrors);
     px_session_set_rules(&loop->session, new_use(loop, snapshot));
 }

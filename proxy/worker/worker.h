@@ -28,6 +28,9 @@ struct px_workers_options {
     /* Requests to this endpoint fail (session.h, on_failing). It is alive during the call. May be
      * NULL. */
     void (*on_failing)(void *context, struct px_endpoint *endpoint);
+    /* Copies were sent to this version (its stat) since the rules changed; each loop tells. May be
+     * NULL. */
+    void (*on_mirrored)(void *context, uint32_t to);
     /* No loop uses this snapshot any more: free it. */
     void (*on_unused)(void *context, struct px_snapshot *snapshot);
     void *context;

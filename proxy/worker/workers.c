@@ -42,6 +42,12 @@ struct failing_mail {
     struct px_endpoint *endpoint;
 };
 
+struct mirrored_mail {
+    struct tn_mail mail;
+    struct px_workers *workers;
+    uint32_t to;
+};
+
 /* How many loops still use a snapshot: the control thread's count of the loops' counts. */
 struct unused_mail {
     struct tn_mail mail;
@@ -92,6 +98,28 @@ void px_workers_tell_failing(struct px_workers *workers, struct px_endpoint *end
     mail->mail.run = on_failing_mail;
     mail->workers = workers;
     mail->endpoint = endpoint;
+    tn_mailbox_post(&workers->control, &mail->mail);
+}
+
+static void on_mirrored_mail(struct tn_mail *base)
+{
+    struct mirrored_mail *mail = TN_CONTAINER_OF(base, struct mirrored_mail, mail);
+    const struct px_workers_options *options = &mail->workers->options;
+
+    if (options->on_mirrored)
+        options->on_mirrored(options->context, mail->to);
+    free(mail);
+}
+
+void px_workers_tell_mirrored(struct px_workers *workers, uint32_t to)
+{
+    struct mirrored_mail *mail = malloc(sizeof(*mail));
+
+    if (!mail)
+        return; /* told again with the next rules */
+    mail->mail.run = on_mirrored_mail;
+    mail->workers = workers;
+    mail->to = to;
     tn_mailbox_post(&workers->control, &mail->mail);
 }
 

@@ -1,4 +1,5 @@
 """Mirrors: exact, marked, discarded, and never in the primary's way."""
+import json
 import statistics
 import threading
 import time
@@ -173,3 +174,101 @@ def test_mirror_lines_of_the_log_join_by_request_id(start_fleet, start_proxy):
     assert copy["version"] == "green" and copy["mirror"] is True and copy["end"] == "answered"
     assert original["version"] == "blue" and "mirror" not in original
     assert original["status"] == copy["status"] == 200 and original["path"] == "/count"
+
+
+def test_requests_that_are_not_mirrored_are_counted_by_reason(start_recorder, start_proxy):
+    blue, green = start_recorder(), start_recorder()
+    proxy = start_proxy({"versions": versions(blue=[blue.address], green=[green.address]),
+                         "rules": [mirrored_rule(percent=50, max_body="10")]})
+    with Connection(proxy.address) as connection:
+        for _ in range(10):
+            connection.request("GET", "/")
+        connection.request("POST", "/", {}, b"x")
+        connection.request("GET", "/", {}, b"x" * 11)
+    metrics = settled(proxy)
+    passed = {reason: metrics.sum(SUM.format("passed_over"), to="green", reason=reason)
+              for reason in ("not_sampled", "method", "size")}
+    assert passed == {"not_sampled": 5, "method": 1, "size": 1}
+    assert figures(metrics)["selected"] + metrics.sum(SUM.format("passed_over")) == 12
+
+
+def test_several_mirrors_each_get_their_share(start_recorder, start_proxy):
+    blue, green, red = start_recorder(), start_recorder(), start_recorder(script=lambda request: recorder.answer(500))
+    proxy = start_proxy({"versions": versions(blue=[blue.address], green=[green.address], red=[red.address]),
+                         "rules": [rule({"blue": 1}, mirror=[{"to": "green", "percent": 50, "methods": ["GET", "POST"]},
+                                                            {"to": "red", "methods": ["POST"]}])]})
+    body = b"0123456789" * 5000
+    with Connection(proxy.address) as connection:
+        for number in range(40):
+            answer = connection.request(*("GET", "/"), {}) if number % 2 else connection.request("POST", "/", {}, body)
+            assert answer.status == 200
+    metrics = settled(proxy)
+    assert figures(metrics, "green")["answered"] == 20 and figures(metrics, "red")["answered"] == 20
+    assert_adds_up(metrics)
+    assert {r.method for r in red.requests} == {"POST"} and all(r.body == body for r in red.requests)
+
+
+def test_whole_users_are_mirrored_when_sampled_by_key(start_recorder, start_proxy):
+    blue, green = start_recorder(), start_recorder()
+    proxy = start_proxy({"versions": versions(blue=[blue.address], green=[green.address]),
+                         "rules": [mirrored_rule(percent=30, sample="key") | {"sticky": {"by": "header:X-User"}}]})
+    with Connection(proxy.address) as connection:
+        for _ in range(3):
+            for user in range(100):
+                connection.request("GET", "/", {"X-User": str(user)})
+    settled(proxy)
+    seen = {}
+    for request in green.requests:
+        seen[request.get("x-user")] = seen.get(request.get("x-user"), 0) + 1
+    assert set(seen.values()) == {3}  # all of a user's requests, or none
+    assert 12 <= len(seen) <= 50
+
+
+def test_copy_ends_with_a_client_that_leaves_before_its_request_is_complete(start_recorder, start_proxy):
+    blue, green = start_recorder(), start_recorder()
+    proxy = start_proxy({"versions": versions(blue=[blue.address], green=[green.address]),
+                         "rules": [mirrored_rule(methods=["POST"])]})
+    with Connection(proxy.address) as connection:
+        connection.send(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 100\r\n\r\nhalf")
+        eventually(lambda: figures(proxy.metrics())["in_flight"] == 1)
+    metrics = settled(proxy)
+    assert metrics.sum(SUM.format("failed"), reason="client_left") == 1
+    assert_adds_up(metrics)
+    assert green.requests == []
+
+
+def test_copy_outlives_the_client_once_its_request_is_complete(start_recorder, start_proxy):
+    release = threading.Event()
+    blue = start_recorder()
+    green = start_recorder(script=lambda request: release.wait(30) and None)
+    proxy = start_proxy({"versions": versions(blue=[blue.address], green=[green.address]),
+                         "rules": [mirrored_rule()]})
+    try:
+        with Connection(proxy.address) as connection:
+            assert connection.request("GET", "/").status == 200
+        eventually(lambda: figures(proxy.metrics())["in_flight"] == 1)
+    finally:
+        release.set()
+    assert figures(settled(proxy))["answered"] == 1
+
+
+def test_shadow_data_is_told_and_remembered(start_fleet, start_proxy):
+    proxy = start_proxy(config(start_fleet(blue=1, green=1), rule({"blue": 1}),
+                               store={"file": "./turnout.store"}))
+
+    def since(name):
+        status = json.loads(proxy.verb("get", "-o", "json"))["status"]
+        return next(v["shadowed_since"] for v in status["versions"] if v["name"] == name)
+
+    get(proxy.address, "/")
+    proxy.verb("set", "mirror", "green=100%")
+    assert since("green") is None
+    get(proxy.address, "/")
+    told = eventually(lambda: since("green"))
+    assert since("blue") is None
+    for verb in ("get", "status"):
+        assert f"green: shadowed since {told}" in proxy.verb(verb)
+    proxy.verb("set", "mirror", "green=off")
+    proxy.kill()
+    proxy.start()
+    assert since("green") == told

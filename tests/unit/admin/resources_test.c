@@ -209,7 +209,8 @@ static void test_resources_status(void **state)
     assert_int_equal(json_integer_value(json_object_get(status, "loops")), 2);
     assert_true(json_is_false(json_object_get(status, "ready")));
     edit_assert_json("blue", json_array_get(json_object_get(status, "versions"), 0),
-                     "{'name':'blue','build':'1','mode':'active','healthy':1,'endpoints':["
+                     "{'name':'blue','build':'1','mode':'active','shadowed_since':null,"
+                     "'healthy':1,'endpoints':["
                      "{'index':0,'address':'127.0.0.1:5001','up':true,'probed':false,'ejected':"
                      "false,'mode':'active',"
                      "'in_flight':0,'tunnels':0,'detail':''},"
@@ -334,6 +335,7 @@ static void test_resources_share_of_mirrors_adds_up(void **state)
     *mirror = (struct px_stats_mirror){.selected = 100, .sent = 90, .answered = 80};
     mirror->dropped[PX_MIRROR_DROP_CONNECT] = 7;
     mirror->failed[PX_MIRROR_FAIL_TIMEOUT] = 4;
+    mirror->passed_over[PX_MIRROR_PASS_METHOD] = 12;
     share = ask(fixture, "GET", "/v1/share", "", NULL, 200);
     found = json_array_get(
         json_object_get(json_array_get(json_object_get(share, "rules"), 0), "mirrors"), 0);
@@ -342,6 +344,7 @@ static void test_resources_share_of_mirrors_adds_up(void **state)
     assert_int_equal(number(found, "in_flight"), 6);
     assert_int_equal(number(json_object_get(found, "dropped"), "connect"), 7);
     assert_int_equal(number(json_object_get(found, "failed"), "timeout"), 4);
+    assert_int_equal(number(json_object_get(found, "passed_over"), "method"), 12);
     json_decref(share);
 }
 
@@ -670,6 +673,7 @@ static void test_metrics_of_mirrors(void **state)
         "turnout_mirror_answered_total{rule=\"main\",to=\"green\"} 5",
         "turnout_mirror_dropped_total{rule=\"main\",to=\"green\",reason=\"connect\"} 1",
         "turnout_mirror_failed_total{rule=\"main\",to=\"green\",reason=\"timeout\"} 1",
+        "turnout_mirror_passed_over_total{rule=\"main\",to=\"green\",reason=\"size\"} 3",
         "turnout_mirror_queued{rule=\"main\",to=\"green\"} 1",
         "turnout_mirror_in_flight{rule=\"main\",to=\"green\"} 2",
     };
@@ -682,6 +686,7 @@ static void test_metrics_of_mirrors(void **state)
     *mirror = (struct px_stats_mirror){.selected = 10, .sent = 8, .answered = 5};
     mirror->dropped[PX_MIRROR_DROP_CONNECT] = 1;
     mirror->failed[PX_MIRROR_FAIL_TIMEOUT] = 1;
+    mirror->passed_over[PX_MIRROR_PASS_SIZE] = 3;
     text = scrape(fixture, "GET /metrics", 200);
     expect_lines(text, lines, sizeof(lines) / sizeof(lines[0]));
     free(text);

@@ -193,6 +193,22 @@ static void test_view_names_who_is_not_used_and_who_is_not_active(void **state)
     capture_end(&capture);
 }
 
+static void test_view_says_whose_disks_hold_shadow_data(void **state)
+{
+    struct capture capture;
+
+    (void)state;
+    view_of(&capture,
+            "{'versions':[{'name':'blue','shadowed_since':null},"
+            "{'name':'green','build':'2','shadowed_since':'2026-11-03T07:48:00Z'}]}",
+            "{'rules':[]}", rules_text);
+    assert_non_null(strstr(capture_out(&capture),
+                           "\ngreen (build 2): shadowed since 2026-11-03T07:48:00Z (12 min): its "
+                           "data is not only its own\n"));
+    assert_null(strstr(capture_out(&capture), "blue: shadowed"));
+    capture_end(&capture);
+}
+
 static void test_view_of_documents_of_another_shape_is_empty(void **state)
 {
     struct capture capture;
@@ -215,6 +231,7 @@ int main(void)
         cmocka_unit_test(test_view_marks_a_share_that_is_off),
         cmocka_unit_test(test_view_counts_open_tunnels),
         cmocka_unit_test(test_view_names_who_is_not_used_and_who_is_not_active),
+        cmocka_unit_test(test_view_says_whose_disks_hold_shadow_data),
         cmocka_unit_test(test_view_of_documents_of_another_shape_is_empty),
     };
 

@@ -112,6 +112,14 @@ static void on_end(void *context, const struct px_mirror_end *end)
     shadow_check(shadow);
 }
 
+static void on_first_sent(void *context, uint32_t to)
+{
+    struct shadow *shadow = context;
+
+    assert_int_equal(to, SHADOW_TO);
+    shadow->first_sent++;
+}
+
 static void on_driver(uv_timer_t *timer)
 {
     uv_stop(timer->loop);
@@ -126,6 +134,7 @@ void shadow_open(struct shadow *shadow)
                                          .memory = &shadow->memory,
                                          .in_flight = &shadow->in_flight,
                                          .on_end = on_end,
+                                         .on_first_sent = on_first_sent,
                                          .context = shadow};
     static char authorization[] = "Authorization";
     static char *drops[] = {authorization};

@@ -43,8 +43,9 @@ struct shadow {
     unsigned ends;
     struct px_mirror_end end;
     char end_id[160];
-    unsigned owner;  /* its address is given as owner */
-    bool refuse_all; /* accepted and closed at once */
+    unsigned first_sent; /* how often on_first_sent told */
+    unsigned owner;      /* its address is given as owner */
+    bool refuse_all;     /* accepted and closed at once */
 };
 
 void shadow_open(struct shadow *shadow);

@@ -477,6 +477,24 @@ static void test_mirror_connection_that_dies_before_the_first_byte_drops(void **
     px_mirror_abort(copy);
 }
 
+static void test_mirror_first_sent_is_told_once_until_asked_anew(void **state)
+{
+    struct shadow *shadow = *state;
+
+    shadow_send(shadow, SHADOW_GET);
+    assert_int_equal(shadow->first_sent, 0); /* nothing has left yet */
+    shadow_run(shadow, 10);
+    shadow_send(shadow, SHADOW_GET);
+    shadow_run(shadow, 10);
+    assert_int_equal(shadow->first_sent, 1);
+    px_mirrors_tell_anew(shadow->mirrors);
+    shadow_run(shadow, 10);
+    assert_int_equal(shadow->first_sent, 1);
+    shadow_send(shadow, SHADOW_GET);
+    shadow_run(shadow, 10);
+    assert_int_equal(shadow->first_sent, 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, shadow_setup, shadow_teardown)
@@ -507,6 +525,7 @@ int main(void)
         TEST(test_mirror_shadow_that_reads_in_bursts_is_served),
         TEST(test_mirror_stale_connection_is_not_retried),
         TEST(test_mirror_connection_that_dies_before_the_first_byte_drops),
+        TEST(test_mirror_first_sent_is_told_once_until_asked_anew),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,6 +62,42 @@ static void test_mirrors_only_eligible_requests_are_counted(void **state)
     fixture_free(f);
 }
 
+static void test_mirrors_say_why_one_passes_a_request_over(void **state)
+{
+    static const struct {
+        const char *request;
+        enum px_mirror_pass pass;
+    } rows[] = {
+        {"POST / HTTP/1.1\r\n", PX_MIRROR_PASS_METHOD},
+        {"GET / HTTP/1.1\r\nContent-Length: 1001\r\n", PX_MIRROR_PASS_SIZE},
+        {"GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: a\r\n", PX_MIRROR_PASS_UPGRADE},
+        {"GET / HTTP/1.1\r\nTurnout-Shadow: 1\r\n", PX_MIRROR_PASS_SHADOW},
+        {"GET / HTTP/1.1\r\n", PX_MIRROR_PASS_COUNT},
+    };
+    struct fixture *f = make(1000000);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ask(f, rows[i].request);
+        assert_int_equal(f->decision.passes[0], rows[i].pass);
+    }
+    f->said[0].mirrors[0].ppm = 0;
+    ask(f, "GET / HTTP/1.1\r\n");
+    assert_int_equal(f->decision.passes[0], PX_MIRROR_PASS_NOT_SAMPLED);
+    f->versions[GREEN].mode = STRATEGY_CUT;
+    ask(f, "GET / HTTP/1.1\r\n");
+    assert_int_equal(f->decision.passes[0], PX_MIRROR_PASS_MODE);
+    for (uint32_t e = 0; e < FIXTURE_ENDPOINTS; e++)
+        f->endpoints[BLUE][e].up = false;
+    ask(f, "GET / HTTP/1.1\r\n");
+    assert_int_equal(f->decision.passes[0], PX_MIRROR_PASS_REFUSED);
+    fixture_weights(f, 0, 0, 1, 0);
+    f->versions[GREEN].mode = STRATEGY_ACTIVE;
+    ask(f, "GET / HTTP/1.1\r\n");
+    assert_int_equal(f->decision.passes[0], PX_MIRROR_PASS_SAME_VERSION);
+    fixture_free(f);
+}
+
 static void test_mirrors_methods_named(void **state)
 {
     struct fixture *f = make(1000000);
@@ -202,6 +238,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mirrors_quarter_is_exact),
         cmocka_unit_test(test_mirrors_only_eligible_requests_are_counted),
+        cmocka_unit_test(test_mirrors_say_why_one_passes_a_request_over),
         cmocka_unit_test(test_mirrors_methods_named),
         cmocka_unit_test(test_mirrors_not_to_the_version_that_answers),
         cmocka_unit_test(test_mirrors_not_to_draining_or_cut),

@@ -430,6 +430,38 @@ static void test_session_mirrors_without_delaying_the_answer(void **state)
     rig_free(rig);
 }
 
+/* Every request of the rule is selected or passed over, those that we answer ourselves too. */
+static void test_session_counts_what_mirrors_pass_over(void **state)
+{
+    static const char *const requests[] = {
+        GET,
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab",
+        "GET / HTTP/1.1\r\nHost: x\r\nTurnout-Shadow: 1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabcde",
+        "OPTIONS * HTTP/1.1\r\nHost: x\r\nMax-Forwards: 0\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n",
+    };
+    struct rig *rig = rig_new("  - {name: main, weights: {blue: 1}, max_body: 50, mirror: [{to: "
+                              "green, max_body: 4}]}",
+                              "{}");
+    struct px_stats_mirror *counters;
+    struct rig_client *client = rig_connect(rig);
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        rig_send(client, requests[i]);
+        assert_true(rig_sees_times(client, "HTTP/1.1 ", i + 1));
+    }
+    rig_settle(rig);
+    counters = rig->stats->mirrors[rig->snapshot->rules[0].stat][rig->snapshot->versions[1].stat];
+    assert_int_equal(counters->selected, 1);
+    assert_int_equal(counters->passed_over[PX_MIRROR_PASS_METHOD], 1);
+    assert_int_equal(counters->passed_over[PX_MIRROR_PASS_SHADOW], 1);
+    assert_int_equal(counters->passed_over[PX_MIRROR_PASS_SIZE], 1);
+    assert_int_equal(counters->passed_over[PX_MIRROR_PASS_REFUSED], 2);
+    rig_free(rig);
+}
+
 static void test_session_stops_without_breaking_anything_off(void **state)
 {
     struct rig *rig = rig_new(BLUE, "{}");
@@ -820,6 +852,7 @@ int main(void)
         cmocka_unit_test(test_session_refuses_a_body_over_the_limit),
         cmocka_unit_test(test_session_counts_every_answer_once),
         cmocka_unit_test(test_session_mirrors_without_delaying_the_answer),
+        cmocka_unit_test(test_session_counts_what_mirrors_pass_over),
         cmocka_unit_test(test_session_stops_without_breaking_anything_off),
         cmocka_unit_test(test_session_relays_an_early_answer_before_a_reset),
         cmocka_unit_test(test_session_never_ends_an_early_answer_by_a_reset),
