@@ -76,7 +76,7 @@ void px_data_loop_stop(struct px_data_loop *loop, uint64_t grace_ms);
 /* How many clients a loop may have: as configured, or as many as descriptors allow. */
 uint32_t px_workers_client_max(const struct px_workers *workers, const struct px_limits *limits);
 
-/* Mails to the control thread (workers.c). */
+/* Mails to the control thread (tell.c, the first one workers.c). */
 void px_workers_tell_stopped(struct px_data_loop *loop);
 void px_workers_tell_mirrored(struct px_workers *workers, uint32_t to);
 void px_workers_tell_failing(struct px_workers *workers, struct px_endpoint *endpoint);

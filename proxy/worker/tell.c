@@ -1,0 +1,93 @@
+/* Mails of the data loops to the control thread that are no answers. */
+#include "proxy/worker/loop.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* The teller's exchange keeps the endpoint alive; its giving back can only be mailed after this. */
+struct failing_mail {
+    struct tn_mail mail;
+    struct px_workers *workers;
+    struct px_endpoint *endpoint;
+};
+
+struct mirrored_mail {
+    struct tn_mail mail;
+    struct px_workers *workers;
+    uint32_t to;
+};
+
+/* How many loops still use a snapshot: the control thread's count of the loops' counts. */
+struct unused_mail {
+    struct tn_mail mail;
+    struct px_workers *workers;
+    struct px_snapshot *snapshot;
+};
+
+static void on_failing_mail(struct tn_mail *base)
+{
+    struct failing_mail *mail = TN_CONTAINER_OF(base, struct failing_mail, mail);
+    const struct px_workers_options *options = &mail->workers->options;
+
+    if (options->on_failing)
+        options->on_failing(options->context, mail->endpoint);
+    free(mail);
+}
+
+void px_workers_tell_failing(struct px_workers *workers, struct px_endpoint *endpoint)
+{
+    struct failing_mail *mail = malloc(sizeof(*mail));
+
+    if (!mail)
+        return; /* it goes on failing, and is told again when its count starts anew */
+    mail->mail.run = on_failing_mail;
+    mail->workers = workers;
+    mail->endpoint = endpoint;
+    tn_mailbox_post(&workers->control, &mail->mail);
+}
+
+static void on_mirrored_mail(struct tn_mail *base)
+{
+    struct mirrored_mail *mail = TN_CONTAINER_OF(base, struct mirrored_mail, mail);
+    const struct px_workers_options *options = &mail->workers->options;
+
+    if (options->on_mirrored)
+        options->on_mirrored(options->context, mail->to);
+    free(mail);
+}
+
+void px_workers_tell_mirrored(struct px_workers *workers, uint32_t to)
+{
+    struct mirrored_mail *mail = malloc(sizeof(*mail));
+
+    if (!mail)
+        return; /* told again with the next rules */
+    mail->mail.run = on_mirrored_mail;
+    mail->workers = workers;
+    mail->to = to;
+    tn_mailbox_post(&workers->control, &mail->mail);
+}
+
+static void on_unused_mail(struct tn_mail *base)
+{
+    struct unused_mail *mail = TN_CONTAINER_OF(base, struct unused_mail, mail);
+    struct px_workers *workers = mail->workers;
+    struct px_snapshot *snapshot = mail->snapshot;
+
+    free(mail);
+    assert(snapshot->loops > 0);
+    if (--snapshot->loops == 0)
+        workers->options.on_unused(workers->options.context, snapshot);
+}
+
+void px_workers_tell_unused(struct px_workers *workers, struct px_snapshot *snapshot)
+{
+    struct unused_mail *mail = malloc(sizeof(*mail));
+
+    if (!mail)
+        return; /* the snapshot stays: a leak of some kilobytes, not a fault */
+    mail->mail.run = on_unused_mail;
+    mail->workers = workers;
+    mail->snapshot = snapshot;
+    tn_mailbox_post(&workers->control, &mail->mail);
+}
