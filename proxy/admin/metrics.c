@@ -124,6 +124,14 @@ static void put_tunnels_opened(struct scrape *scrape, const char *rule, const ch
                   cell->tunnels_opened);
 }
 
+static void put_spilled(struct scrape *scrape, const char *rule, const char *version,
+                        const struct px_stats_cell *cell)
+{
+    if (cell->spilled > 0)
+        px_prom_count(&scrape->prom, "", PX_PROM_LABELS("rule", rule, "version", version),
+                      cell->spilled);
+}
+
 static void put_bytes_in(struct scrape *scrape, const char *rule, const char *version,
                          const struct px_stats_cell *cell)
 {
@@ -153,6 +161,9 @@ static void put_traffic(struct scrape *scrape)
         {"turnout_failed_over_total", "counter",
          "Requests meant for a version that could not answer, answered by another.",
          put_failed_over},
+        {"turnout_spilled_total", "counter",
+         "Requests of users whose own endpoint was gone, sent to another (on_missing: spill).",
+         put_spilled},
         {"turnout_responses_aborted_total", "counter", "Answers broken off after their head.",
          put_aborted},
         {"turnout_tunnels_opened_total", "counter", "Connections that became tunnels (101).",

@@ -17,7 +17,7 @@ static uint64_t get_up(struct px_endpoint *endpoint, const struct px_stats_endpo
 static uint64_t get_in_flight(struct px_endpoint *endpoint, const struct px_stats_endpoint *counts)
 {
     (void)counts;
-    return atomic_load(&endpoint->in_flight);
+    return atomic_load(&endpoint->in_flight) + atomic_load(&endpoint->copies);
 }
 
 static uint64_t get_requests(struct px_endpoint *endpoint, const struct px_stats_endpoint *counts)
@@ -118,6 +118,38 @@ static void put_versions(struct px_prom *prom, const struct px_snapshot *snapsho
                       PX_PROM_LABELS("version", snapshot->versions[v].name, "build",
                                      snapshot->versions[v].build),
                       1);
+}
+
+/* Requests that wait, or waited, for an endpoint with less than max_requests. */
+static void put_queues(struct px_prom *prom, const struct px_snapshot *snapshot,
+                       const struct px_stats *stats)
+{
+    static const struct {
+        const char *name, *type, *help;
+        size_t offset;
+    } families[] = {
+        {"turnout_upstream_queued", "gauge", "Requests that wait for max_requests.",
+         offsetof(struct px_stats_version, queued)},
+        {"turnout_upstream_queue_waits_total", "counter", "Requests that had to wait.",
+         offsetof(struct px_stats_version, queue_waits)},
+        {"turnout_upstream_queue_timeouts_total", "counter",
+         "Requests that waited for queue_timeout in vain.",
+         offsetof(struct px_stats_version, queue_timeouts)},
+        {"turnout_upstream_queue_full_total", "counter",
+         "Requests refused because too many waited already.",
+         offsetof(struct px_stats_version, queue_full)},
+    };
+
+    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+        px_prom_family(prom, families[i].name, families[i].type, families[i].help);
+        for (uint32_t v = 0; v < snapshot->version_count; v++) {
+            const struct px_stats_version *counts = &stats->versions[snapshot->versions[v].stat];
+            uint64_t count;
+
+            memcpy(&count, (const char *)counts + families[i].offset, sizeof(count));
+            px_prom_count(prom, "", PX_PROM_LABELS("version", snapshot->versions[v].name), count);
+        }
+    }
 }
 
 /* --- mirrors -----------------------------------------------------------------------------------
@@ -236,6 +268,7 @@ void px_metrics_put_parts(struct px_prom *prom, const struct px_admin *admin,
 
     put_endpoints(prom, snapshot, stats);
     put_versions(prom, snapshot);
+    put_queues(prom, snapshot, stats);
     put_mirrors(prom, admin, stats);
     put_retries(prom, stats);
 }

@@ -93,6 +93,11 @@ static int add_endpoint(struct px_registry *registry, const char *version, uint3
     if (registry->endpoint_count == PX_ENDPOINTS_MAX) {
         return -E2BIG;
     }
+    uint32_t number = 0;
+    int r = px_registry_version_number(registry, version, &number);
+    if (r < 0) {
+        return r;
+    }
     struct px_endpoint *endpoint = calloc(1, sizeof(*endpoint));
     char *text = tn_str_dup(tn_str_of(address->text));
     if (!endpoint || !text) {
@@ -108,6 +113,7 @@ static int add_endpoint(struct px_registry *registry, const char *version, uint3
     endpoint->slot = registry->next_slot;
     endpoint->id = ++registry->next_id;
     endpoint->index = index;
+    endpoint->version = number;
     endpoint->references = 1;
     inherit(registry, endpoint, version);
     registry->endpoints[endpoint->slot] = endpoint;

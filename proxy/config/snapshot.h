@@ -27,11 +27,14 @@ struct px_endpoint {
                               after the last reference */
     uint64_t id;           /* never used twice: tells a slot's endpoints apart */
     uint32_t index;        /* ordinal within the version */
+    uint32_t version;      /* its version's counter number */
     _Atomic bool up;       /* health's word; false until the first probe answered */
     _Atomic bool probed;   /* the first result is in */
     _Atomic uint32_t mode; /* enum strategy_mode */
-    _Atomic uint32_t in_flight; /* connections in use, those of tunnels included */
+    _Atomic uint32_t
+        in_flight; /* requests; never more than the version's max_requests; tunnels included */
     _Atomic uint32_t tunnels;
+    _Atomic uint32_t copies;   /* of mirrors, under way */
     _Atomic uint32_t failures; /* of requests, in a row: proxy/upstream/outlier.h */
     _Atomic bool ejected;      /* for these failures, for a while */
     uint64_t ejections;        /* control thread: how often */

@@ -97,6 +97,7 @@ uint32_t px_route_mirror_endpoint(const struct px_snapshot *snapshot, struct px_
                                         .loop = loop,
                                         .has_key = decision->has_endpoint_key,
                                         .is_keyed = decision->has_endpoint_key,
+                                        .ignores_room = true,
                                         .key = decision->endpoint_key};
 
     return px_pick_endpoint(&question);

@@ -25,16 +25,24 @@ bool px_pick_any_open(const struct px_snapshot_version *version, bool has_key)
     return false;
 }
 
+bool px_pick_has_room(const struct px_snapshot_version *version, const struct px_endpoint *endpoint)
+{
+    return atomic_load_explicit(&endpoint->in_flight, memory_order_relaxed) < version->max_requests;
+}
+
+/* Copies of mirrors are work like any other, but take no room. */
 static void describe(const struct px_snapshot_version *version, struct strategy_endpoint *endpoints)
 {
     for (uint32_t i = 0; i < version->endpoint_count; i++) {
         const struct px_endpoint *endpoint = version->endpoints[i];
+        uint32_t in_flight = atomic_load_explicit(&endpoint->in_flight, memory_order_relaxed);
 
         endpoints[i] = (struct strategy_endpoint){
             .index = endpoint->index,
-            .in_flight = atomic_load_explicit(&endpoint->in_flight, memory_order_relaxed),
+            .in_flight = in_flight + atomic_load_explicit(&endpoint->copies, memory_order_relaxed),
             .mode = (uint8_t)atomic_load_explicit(&endpoint->mode, memory_order_relaxed),
             .up = is_well(endpoint),
+            .full = in_flight >= version->max_requests,
         };
     }
 }
@@ -64,12 +72,20 @@ static uint32_t ask(const struct px_pick_question *question, enum strategy_balan
                                                    .has_key = question->has_key,
                                                    .key = question->key};
 
+    uint32_t place = STRATEGY_NONE;
+
     assert(version->endpoint_count <= PX_ENDPOINTS_MAX);
     describe(version, endpoints);
     for (uint32_t i = 0; i < question->tried_count; i++) {
         if (question->tried[i] < version->endpoint_count)
             endpoints[question->tried[i]].tried = true;
     }
+    if (!question->ignores_room)
+        place = strategy_balance_ops(balance)->choose(&put);
+    if (place != STRATEGY_NONE)
+        return place;
+    for (uint32_t i = 0; i < version->endpoint_count; i++)
+        endpoints[i].full = false;
     return strategy_balance_ops(balance)->choose(&put);
 }
 
@@ -88,7 +104,8 @@ uint32_t px_pick_endpoint(const struct px_pick_question *question)
         uint32_t place = (uint32_t)(n % version->endpoint_count);
 
         /* what round_robin answers whatever the others are like: don't look at all 1,000 */
-        if (px_pick_is_open(version->endpoints[place], false))
+        if (px_pick_is_open(version->endpoints[place], false) &&
+            (question->ignores_room || px_pick_has_room(version, version->endpoints[place])))
             return place;
     }
     return ask(question, balance, n);

@@ -15,12 +15,14 @@ struct px_pick_question {
     struct px_route_loop *loop;
     bool is_dry; /* explain: round robin doesn't move on */
     bool has_key;
-    bool is_keyed; /* by key whatever the version's balance (scope: endpoint) */
+    bool is_keyed;     /* by key whatever the version's balance (scope: endpoint) */
+    bool ignores_room; /* a copy: it takes none */
     uint64_t key;
     const uint32_t *tried; /* places */
     uint32_t tried_count;
 };
 
+/* One that has room, or who would be chosen if all had (then there is a queue, of upstream). */
 uint32_t px_pick_endpoint(const struct px_pick_question *question);
 
 /* Where the key belongs when every endpoint can answer. STRATEGY_NONE: the version has none. */
@@ -28,6 +30,10 @@ uint32_t px_pick_home(const struct px_snapshot_version *version, uint64_t key);
 
 /* Can it answer, and is it open to users with a key (also while draining) or to anybody? */
 bool px_pick_is_open(const struct px_endpoint *endpoint, bool has_key);
+
+/* Has it fewer than max_requests under way? */
+bool px_pick_has_room(const struct px_snapshot_version *version,
+                      const struct px_endpoint *endpoint);
 
 /* Is any endpoint open? */
 bool px_pick_any_open(const struct px_snapshot_version *version, bool has_key);

@@ -133,8 +133,10 @@ static uint32_t choose_endpoint(const struct px_route_context *context,
     if (!decision->has_key || !sticky->scope_endpoint)
         return px_pick_endpoint(&question);
     home = px_pick_home(version, decision->key);
-    if (home == STRATEGY_NONE || px_pick_is_open(version->endpoints[home], true))
+    if (home == STRATEGY_NONE || px_pick_is_open(version->endpoints[home], true)) {
+        decision->is_pinned = home != STRATEGY_NONE;
         return home;
+    }
     decision->is_spilled = true;
     px_route_say(context->explain, "scope endpoint: the user's endpoint %s is gone, on_missing %s",
                  version->endpoints[home]->label, sticky->on_missing_fail ? "fail" : "spill");
@@ -194,6 +196,13 @@ void px_route_decide(const struct px_snapshot *snapshot, struct px_route_loop *l
                      ret_decision->has_endpoint_key ? "by key"
                                                     : strategy_balance_ops(version->balance)->name);
     px_route_mirrors(&context, ret_decision);
+}
+
+bool px_route_is_open(const struct px_snapshot *snapshot, const struct px_decision *decision)
+{
+    const struct px_snapshot_version *version = &snapshot->versions[decision->version];
+
+    return px_pick_is_open(version->endpoints[decision->endpoint], decision->has_endpoint_key);
 }
 
 uint32_t px_route_endpoint(const struct px_snapshot *snapshot, struct px_route_loop *loop,

@@ -48,6 +48,7 @@ struct px_decision {
     enum strategy_reason reason;
     bool has_key;
     bool has_slot;
+    bool is_pinned;        /* scope: endpoint, and it is the user's own: no other will do */
     bool is_spilled;       /* scope: endpoint, and the user's endpoint was gone */
     bool has_endpoint_key; /* the endpoint is chosen by endpoint_key */
     uint64_t key;
@@ -73,6 +74,9 @@ struct px_explain {
 void px_route_decide(const struct px_snapshot *snapshot, struct px_route_loop *loop,
                      const struct px_route_request *request, const struct px_explain *explain,
                      struct px_decision *ret_decision);
+
+/* May the endpoint that was decided still be used? It may have gone while the request waited. */
+bool px_route_is_open(const struct px_snapshot *snapshot, const struct px_decision *decision);
 
 /*
  * Another endpoint of decision->version that is not in tried (places), or STRATEGY_NONE: none is

@@ -324,7 +324,8 @@ static void on_eof(struct tn_stream *stream)
         px_tunnel_client_eof(exchange);
         return;
     }
-    if (has_no_future(client))
+    /* Who hangs up while he waits for his turn is let go: others wait behind him. */
+    if (has_no_future(client) || (exchange && exchange->waiter.is_waiting))
         px_client_close(client);
 }
 

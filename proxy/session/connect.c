@@ -53,58 +53,41 @@ static void go_on(struct px_exchange *exchange)
     }
 }
 
-static bool has_request_room(const struct px_exchange *exchange, const struct px_endpoint *endpoint)
+/* A user's own endpoint left for another one is counted, once a request. */
+static void move_to(struct px_exchange *exchange, uint32_t place)
 {
-    return atomic_load_explicit(&endpoint->in_flight, memory_order_relaxed) <
-           version_of(exchange)->max_requests;
-}
+    struct px_decision *decision = &exchange->decision;
 
-/* An endpoint that has its max_requests is passed over, as if it had refused; nothing was sent to
- * it. */
-static struct px_endpoint *endpoint_with_room(struct px_exchange *exchange)
-{
-    const struct px_snapshot *snapshot = exchange->rules->snapshot;
-    const struct px_snapshot_version *version = version_of(exchange);
-
-    for (;;) {
-        struct px_endpoint *endpoint = version->endpoints[exchange->decision.endpoint];
-        uint32_t next;
-
-        if (has_request_room(exchange, endpoint))
-            return endpoint;
-        if (exchange->tries + 1 >= PX_TRIES_MAX)
-            return NULL;
-        exchange->tried[exchange->tries++] = exchange->decision.endpoint;
-        next = px_route_endpoint(snapshot, &exchange->client->session->route, &exchange->decision,
-                                 exchange->tried, exchange->tries);
-        if (next == STRATEGY_NONE)
-            return NULL;
-        exchange->decision.endpoint = next;
+    if (decision->is_pinned && place != decision->endpoint) {
+        decision->is_pinned = false;
+        decision->is_spilled = true;
+        px_exchange_cell(exchange)->spilled++;
     }
+    decision->endpoint = place;
 }
 
-void px_exchange_connect(struct px_exchange *exchange)
+/* Takes a connection to the decided endpoint. -EBUSY: it has no room, and no try was made. */
+static int lease_endpoint(struct px_exchange *exchange)
 {
-    struct px_lease lease = {.ops = &upstream_ops,
+    const struct px_snapshot_version *version = version_of(exchange);
+    struct px_lease lease = {.endpoint = version->endpoints[exchange->decision.endpoint],
+                             .ops = &upstream_ops,
                              .user = exchange,
                              .connect_ms = exchange->rule->rule->timeouts.connect_ms,
+                             .max_requests = version->max_requests,
                              .is_fresh = exchange->has_retried_reused};
-    struct px_endpoint *endpoint;
-    int error;
+    int error = px_pool_lease(exchange->client->session->pool, &lease, &exchange->upstream);
 
-    if (exchange->decision.endpoint == STRATEGY_NONE) {
-        px_exchange_fail(exchange, PX_FAILURE_NO_VERSION);
-        return;
-    }
-    endpoint = endpoint_with_room(exchange);
-    if (!endpoint) {
-        px_exchange_fail(exchange, PX_FAILURE_OVERLOADED);
-        return;
-    }
+    if (error == -EBUSY)
+        return error;
     assert(exchange->tries < PX_TRIES_MAX);
     exchange->tried[exchange->tries++] = exchange->decision.endpoint;
-    lease.endpoint = endpoint;
-    error = px_pool_lease(exchange->client->session->pool, &lease, &exchange->upstream);
+    return error;
+}
+
+/* What became of the try. */
+static void go_to_endpoint(struct px_exchange *exchange, int error)
+{
     if (error) {
         exchange->upstream = NULL;
         if (!px_exchange_retry(exchange))
@@ -116,6 +99,84 @@ void px_exchange_connect(struct px_exchange *exchange)
         use_upstream(exchange);
     else
         block_until_ready(exchange);
+}
+
+/*
+ * Whose turn it is looks anew: endpoints come and go while it waits. A user who belongs to one
+ * endpoint waits for that one, for as long as it is there.
+ */
+static uint32_t choose_again(const struct px_exchange *exchange)
+{
+    const struct px_snapshot *snapshot = exchange->rules->snapshot;
+    const struct px_decision *decision = &exchange->decision;
+    struct px_route_loop *loop = &exchange->client->session->route;
+
+    if (!decision->is_pinned)
+        return px_route_endpoint(snapshot, loop, decision, exchange->tried, exchange->tries);
+    if (px_route_is_open(snapshot, decision))
+        return decision->endpoint;
+    return px_route_endpoint(snapshot, loop, decision, &decision->endpoint, 1);
+}
+
+static bool try_room(struct px_waiter *waiter)
+{
+    struct px_exchange *exchange = TN_CONTAINER_OF(waiter, struct px_exchange, waiter);
+    struct px_client *client = exchange->client;
+    uint64_t number = client->exchange_number;
+    uint32_t place = choose_again(exchange);
+    int error;
+
+    if (place == STRATEGY_NONE) {
+        px_exchange_fail(exchange, PX_FAILURE_NO_VERSION);
+        return true;
+    }
+    move_to(exchange, place);
+    if (!exchange->decision.is_pinned)
+        waiter->endpoint = NULL;
+    error = lease_endpoint(exchange);
+    if (error == -EBUSY)
+        return false;
+    px_queue_leave(client->session->pool->queue, waiter);
+    go_to_endpoint(exchange, error);
+    if (px_client_is_at(client, number) && !exchange->is_blocked)
+        go_on(exchange);
+    return true;
+}
+
+/* Behind those who wait already. Nothing more of the request is read meanwhile. */
+static void wait_for_room(struct px_exchange *exchange)
+{
+    struct px_session *session = exchange->client->session;
+    const struct px_snapshot_version *version = version_of(exchange);
+
+    exchange->waiter = (struct px_waiter){
+        .version = version->stat,
+        .endpoint =
+            exchange->decision.is_pinned ? version->endpoints[exchange->decision.endpoint] : NULL,
+        .try_room = try_room};
+    if (px_queue_join(session->pool->queue, &exchange->waiter) != 0) {
+        px_exchange_fail(exchange, PX_FAILURE_OVERLOADED);
+        return;
+    }
+    exchange->is_blocked = true;
+    px_exchange_set_deadline(exchange, session->limits->queue_ms);
+}
+
+void px_exchange_connect(struct px_exchange *exchange)
+{
+    const struct px_queue *queue = exchange->client->session->pool->queue;
+    int error;
+
+    if (exchange->decision.endpoint == STRATEGY_NONE) {
+        px_exchange_fail(exchange, PX_FAILURE_NO_VERSION);
+        return;
+    }
+    error = px_queue_is_contended(queue, version_of(exchange)->stat) ? -EBUSY
+                                                                     : lease_endpoint(exchange);
+    if (error == -EBUSY)
+        wait_for_room(exchange);
+    else
+        go_to_endpoint(exchange, error);
 }
 
 void px_exchange_release(struct px_exchange *exchange, bool healthy)
@@ -159,7 +220,7 @@ static bool try_again(struct px_exchange *exchange, const struct px_retry_questi
                                  exchange->tried, exchange->tries);
         if (next == STRATEGY_NONE)
             return false;
-        exchange->decision.endpoint = next;
+        move_to(exchange, next);
     }
     session->stats->retries[reason]++;
     px_exchange_connect(exchange);

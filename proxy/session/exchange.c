@@ -213,6 +213,8 @@ static void end(struct px_exchange *exchange)
     uint64_t duration_us = (wall->monotonic_ns(wall->context) - exchange->started_ns) / 1000;
 
     assert(!exchange->upstream);
+    if (exchange->waiter.is_waiting)
+        px_queue_leave(client->session->pool->queue, &exchange->waiter);
     count(exchange, duration_us);
     log_line(exchange, duration_us);
     client->exchange = NULL;
@@ -315,6 +317,12 @@ static void fail_silent(struct px_exchange *exchange)
     px_exchange_fail(exchange, PX_FAILURE_FIRST_BYTE_TIMEOUT);
 }
 
+static void fail_waiting(struct px_exchange *exchange)
+{
+    exchange->client->session->stats->versions[exchange->waiter.version].queue_timeouts++;
+    px_exchange_fail(exchange, PX_FAILURE_QUEUE_TIMEOUT);
+}
+
 void px_exchange_on_deadline(struct px_exchange *exchange)
 {
     struct px_client *client = exchange->client;
@@ -325,6 +333,8 @@ void px_exchange_on_deadline(struct px_exchange *exchange)
         px_exchange_fail(exchange, PX_FAILURE_HEAD_TIMEOUT);
     else if (tn_loop_now_ms(client->session->loop) >= exchange->total_deadline_ms)
         px_exchange_fail(exchange, PX_FAILURE_TOTAL_TIMEOUT);
+    else if (exchange->waiter.is_waiting)
+        fail_waiting(exchange);
     else if (exchange->is_request_cut && exchange->response_state == PX_RESPONSE_WAITING)
         px_exchange_fail(exchange, PX_FAILURE_UPSTREAM_RESET);
     else if (exchange->response_state == PX_RESPONSE_BODY || exchange->is_blocked)

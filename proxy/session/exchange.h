@@ -86,6 +86,7 @@ struct px_exchange {
     unsigned status; /* sent to the client */
     enum px_failure failure;
     struct px_decision decision;
+    struct px_waiter waiter; /* for an endpoint with room */
     struct px_mirror_copy *mirrors[PX_MIRRORS_MAX];
 
     char *forward; /* the head as forwarded; kept for a retry and for the log */

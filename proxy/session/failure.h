@@ -22,6 +22,7 @@
     X(BODY_TOO_LARGE, 413, "body_too_large", "the request body is larger than allowed here")       \
     X(NO_VERSION, 503, "no_endpoint", "no endpoint of the version that should answer is up")       \
     X(OVERLOADED, 503, "overloaded", "too many requests are under way")                            \
+    X(QUEUE_TIMEOUT, 503, "queue_timeout", "too many requests are under way")                      \
     X(NO_MEMORY, 503, "no_memory", "out of memory")                                                \
     X(CONNECT, 502, "connect_failed", "the service could not be reached")                          \
     X(CONNECT_TIMEOUT, 504, "connect_timeout", "the service could not be reached in time")         \

@@ -66,6 +66,8 @@ static void decide(struct px_exchange *exchange)
     cell = px_exchange_cell(exchange);
     cell->in_flight++;
     cell->decisions[exchange->decision.reason]++;
+    if (exchange->decision.is_spilled && exchange->decision.version != STRATEGY_NONE)
+        cell->spilled++;
     if (exchange->decision.reason == STRATEGY_REASON_FAILOVER)
         count_failover(exchange);
 }

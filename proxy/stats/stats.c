@@ -103,6 +103,7 @@ static void add_cell(struct px_stats_cell *into, const struct px_stats_cell *fro
     into->failed_over += from->failed_over;
     for (uint32_t i = 0; i < PX_VERSIONS_MAX; i++)
         into->failed_over_to[i] += from->failed_over_to[i];
+    into->spilled += from->spilled;
     into->in_flight += from->in_flight;
     into->tunnels += from->tunnels;
     into->tunnels_opened += from->tunnels_opened;
@@ -145,10 +146,20 @@ static void add_endpoint(struct px_stats_endpoint *into, const struct px_stats_e
     into->idle += from->idle;
 }
 
+static void add_version(struct px_stats_version *into, const struct px_stats_version *from)
+{
+    into->queue_waits += from->queue_waits;
+    into->queue_timeouts += from->queue_timeouts;
+    into->queue_full += from->queue_full;
+    into->queued += from->queued;
+}
+
 static void add_own(struct px_stats *into, const struct px_stats *from)
 {
     for (uint32_t i = 0; i < PX_ENDPOINTS_MAX; i++)
         add_endpoint(&into->endpoints[i], &from->endpoints[i]);
+    for (uint32_t i = 0; i < PX_VERSIONS_MAX; i++)
+        add_version(&into->versions[i], &from->versions[i]);
     for (uint32_t i = 0; i < PX_RETRY_COUNT; i++)
         into->retries[i] += from->retries[i];
     into->client_connections += from->client_connections;

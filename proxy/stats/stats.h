@@ -36,6 +36,7 @@ struct px_stats_cell {
     uint64_t aborted;                         /* answers broken off after their head */
     uint64_t failed_over;                     /* charged here although another version answered */
     uint64_t failed_over_to[PX_VERSIONS_MAX]; /* which one: by its stat; the sum is failed_over */
+    uint64_t spilled;                         /* to another endpoint than the user's own */
     int64_t in_flight; /* per loop it may be counted anywhere; the sum is right */
     uint64_t tunnels;  /* gauge: open ones, which are in flight as well */
     uint64_t tunnels_opened;
@@ -101,6 +102,12 @@ struct px_stats_endpoint {
     uint64_t open, idle; /* gauges */
 };
 
+/* Of requests that waited for max_requests. */
+struct px_stats_version {
+    uint64_t queue_waits, queue_timeouts, queue_full;
+    uint64_t queued; /* gauge */
+};
+
 #define PX_RETRY_MAP(X)                                                                            \
     X(CONNECT, "connect") /* nothing was sent */                                                   \
     X(REUSED, "reused")   /* a pooled connection died before any byte of the answer */
@@ -118,6 +125,7 @@ struct px_stats {
     struct px_stats_cell *cells[PX_RULES_MAX + 1][PX_VERSIONS_MAX + 1];
     struct px_stats_mirror *mirrors[PX_RULES_MAX][PX_VERSIONS_MAX];
     struct px_stats_endpoint endpoints[PX_ENDPOINTS_MAX]; /* by px_endpoint.slot */
+    struct px_stats_version versions[PX_VERSIONS_MAX];    /* by px_snapshot_version.stat */
     uint64_t retries[PX_RETRY_COUNT];
     uint64_t client_connections; /* gauge */
     uint64_t client_connections_total;

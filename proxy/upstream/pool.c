@@ -31,6 +31,7 @@ void px_pool_init(struct px_pool *pool, struct tn_loop *loop, const struct px_li
     pool->loop = loop;
     pool->limits = limits;
     pool->stats = stats;
+    pool->queue = NULL;
     pool->open_count = 0;
     pool->is_stopping = false;
     tn_list_init(&pool->all);
@@ -72,9 +73,37 @@ static void close_upstream(struct px_upstream *upstream)
     tn_stream_close(&upstream->stream);
 }
 
+/* Takes one of the endpoint's max_requests: whatever other loops do, never one too many. */
+static bool take_room(struct px_endpoint *endpoint, uint32_t max_requests)
+{
+    uint32_t in_flight = atomic_load_explicit(&endpoint->in_flight, memory_order_relaxed);
+
+    if (max_requests == 0) {
+        atomic_fetch_add_explicit(&endpoint->copies, 1, memory_order_relaxed);
+        return true;
+    }
+    do {
+        if (in_flight >= max_requests)
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(&endpoint->in_flight, &in_flight, in_flight + 1,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    return true;
+}
+
+static void give_room(struct px_pool *pool, struct px_endpoint *endpoint, bool is_copy)
+{
+    if (is_copy) {
+        atomic_fetch_sub_explicit(&endpoint->copies, 1, memory_order_relaxed);
+        return;
+    }
+    atomic_fetch_sub(&endpoint->in_flight, 1);
+    if (pool->queue)
+        px_queue_freed(pool->queue, endpoint);
+}
+
 static void end_lease(struct px_upstream *upstream)
 {
-    atomic_fetch_sub_explicit(&upstream->endpoint->in_flight, 1, memory_order_relaxed);
+    give_room(upstream->pool, upstream->endpoint, upstream->is_copy);
     upstream->ops = NULL;
     upstream->user = NULL;
 }
@@ -227,17 +256,23 @@ static int open_upstream(struct px_pool *pool, struct px_endpoint *endpoint, uin
 int px_pool_lease(struct px_pool *pool, const struct px_lease *lease,
                   struct px_upstream **ret_upstream)
 {
-    struct px_upstream *upstream = lease->is_fresh ? NULL : take_idle(pool, lease->endpoint);
+    bool is_copy = lease->max_requests == 0;
+    struct px_upstream *upstream;
     struct px_stats_endpoint *counters;
     int error;
 
+    if (!take_room(lease->endpoint, lease->max_requests))
+        return -EBUSY;
+    upstream = lease->is_fresh ? NULL : take_idle(pool, lease->endpoint);
     if (!upstream) {
         error = open_upstream(pool, lease->endpoint, lease->connect_ms, &upstream);
-        if (error)
+        if (error) {
+            give_room(pool, lease->endpoint, is_copy);
             return error;
+        }
     }
     tn_list_push_front(&pool->all, &upstream->node);
-    atomic_fetch_add_explicit(&lease->endpoint->in_flight, 1, memory_order_relaxed);
+    upstream->is_copy = is_copy;
     counters = counters_of(upstream);
     if (counters)
         counters->requests++;

@@ -7,11 +7,11 @@
  * sits here only for its memory). Shapes: idle connections are taken last-in first-out; they keep
  * reading, so that a close or an unsolicited byte throws them out at once. Mirrors use a pool of
  * their own, so that they never take a connection or a limit away. Errors: px_pool_lease: -EMFILE
- * and the like, -ENOMEM; then no callback runs. on_ready gives -ECONNREFUSED, -ETIMEDOUT and so on;
- * the lease has then ended already. Ownership: a lease ends with px_upstream_release(), after which
- * no callback runs; memory belongs to the pool. Callbacks: on_ready exactly once per lease that was
- * not ready at once, never from inside px_pool_lease(). Threads: the loop's. endpoint->in_flight is
- * shared and atomic.
+ * and the like, -ENOMEM, -EBUSY (no room); then no callback runs. on_ready gives -ECONNREFUSED,
+ * -ETIMEDOUT and so on; the lease has then ended already. Ownership: a lease ends with
+ * px_upstream_release(), after which no callback runs; memory belongs to the pool. Callbacks:
+ * on_ready exactly once per lease that was not ready at once, never from inside px_pool_lease().
+ * Threads: the loop's. endpoint->in_flight is shared and atomic.
  */
 #ifndef PX_UPSTREAM_POOL_H
 #define PX_UPSTREAM_POOL_H
@@ -20,6 +20,7 @@
 #include "lib/net/deadline.h"
 #include "lib/net/stream.h"
 #include "proxy/stats/stats.h"
+#include "proxy/upstream/queue.h"
 
 struct px_upstream;
 
@@ -47,12 +48,14 @@ struct px_upstream {
     struct tn_list node;
     struct tn_deadline deadline; /* connect, then idle */
     uint32_t requests;
+    bool is_copy;
 };
 
 struct px_pool {
     struct tn_loop *loop;
     const struct px_limits *limits;
     struct px_stats *stats; /* endpoints[] is counted here; NULL: not counted (mirrors) */
+    struct px_queue *queue; /* told of room; NULL: none (mirrors) */
     struct tn_list idle[PX_ENDPOINTS_MAX];
     uint32_t idle_count[PX_ENDPOINTS_MAX];
     struct tn_list all;  /* leased and connecting ones */
@@ -60,7 +63,7 @@ struct px_pool {
     bool is_stopping;
 };
 
-/* limits and stats must outlive the pool. The pool is large: on the heap. */
+/* limits and stats must outlive the pool; the caller sets queue. The pool is large: on the heap. */
 void px_pool_init(struct px_pool *pool, struct tn_loop *loop, const struct px_limits *limits,
                   struct px_stats *stats);
 
@@ -69,12 +72,14 @@ struct px_lease {
     const struct px_upstream_ops *ops;
     void *user;
     uint64_t connect_ms;
-    bool is_fresh; /* never an idle connection: for retries */
+    uint32_t max_requests; /* -EBUSY when so many are under way there; 0: a copy, which counts in
+                              endpoint->copies and is not bounded here */
+    bool is_fresh;         /* never an idle connection: for retries */
 };
 
 /*
  * An idle connection (is_connected is true, send at once) or one that is being connected (on_ready
- * follows). Counts one more in endpoint->in_flight.
+ * follows). Counts one more in endpoint->in_flight, or copies.
  */
 int px_pool_lease(struct px_pool *pool, const struct px_lease *lease,
                   struct px_upstream **ret_upstream);

@@ -121,6 +121,7 @@ static void close_everything(struct px_data_loop *loop)
     loop->stop_step = 3;
     px_mirrors_stop(loop->mirrors);
     px_pool_stop(loop->pool);
+    px_queue_close(&loop->queue);
     px_session_set_rules(&loop->session, NULL);
     tn_timer_close(&loop->tick, NULL);
     tn_timer_close(&loop->stop, NULL);
@@ -252,6 +253,12 @@ static int init_parts(struct px_data_loop *loop, char **ret_why)
     if (!loop->pool)
         return -ENOMEM;
     px_pool_init(loop->pool, &loop->loop, &loop->limits, loop->stats);
+    error =
+        px_queue_open(&loop->queue, &loop->workers->board, &loop->loop, &loop->limits, loop->stats);
+    if (error)
+        return error;
+    loop->has_queue = true;
+    loop->pool->queue = &loop->queue;
     error = px_mirrors_new(&mirrors, &loop->mirrors);
     if (error)
         return error;
@@ -302,6 +309,8 @@ void px_data_loop_undo(struct px_data_loop *loop)
         tn_listener_close(&loop->listeners[i]);
     if (loop->mirrors)
         px_mirrors_stop(loop->mirrors);
+    if (loop->has_queue)
+        px_queue_close(&loop->queue);
     tn_timer_close(&loop->tick, NULL);
     tn_timer_close(&loop->stop, NULL);
     tn_mailbox_close(&loop->mailbox, on_mailbox_closed);

@@ -30,6 +30,8 @@ struct px_data_loop {
     struct px_limits limits; /* of the current snapshot: what session, pool and mirrors look at */
     struct px_session session;
     struct px_pool *pool;
+    struct px_queue queue;
+    bool has_queue;
     struct px_mirrors *mirrors;
     struct px_access_log log;
     struct px_stats *stats;
@@ -50,6 +52,7 @@ struct px_workers {
     char via_name[32];
     _Atomic uint64_t mirror_memory;
     _Atomic uint32_t mirror_in_flight;
+    struct px_queue_board board;
     struct sockaddr_storage *addresses; /* that the listeners got */
     uint32_t running;                   /* loops that have not stopped */
     bool is_clean;

@@ -7,12 +7,12 @@
 /* Of a draining endpoint only those stay who belong to it by key. */
 static bool is_open_to_anybody(const struct strategy_endpoint *endpoint)
 {
-    return endpoint->up && !endpoint->tried && endpoint->mode == STRATEGY_ACTIVE;
+    return endpoint->up && !endpoint->tried && !endpoint->full && endpoint->mode == STRATEGY_ACTIVE;
 }
 
 static bool is_open_to_its_own(const struct strategy_endpoint *endpoint)
 {
-    return endpoint->up && !endpoint->tried && endpoint->mode != STRATEGY_CUT;
+    return endpoint->up && !endpoint->tried && !endpoint->full && endpoint->mode != STRATEGY_CUT;
 }
 
 /*

@@ -116,6 +116,7 @@ struct strategy_endpoint {
     uint8_t mode; /* enum strategy_mode */
     bool up;
     bool tried; /* by an earlier try of this request */
+    bool full;  /* has as many requests as it may have: passed over */
 };
 
 enum strategy_balance { STRATEGY_ROUND_ROBIN, STRATEGY_LEAST_REQUESTS, STRATEGY_HASH };

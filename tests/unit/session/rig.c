@@ -243,6 +243,8 @@ struct rig *rig_new(const char *rules, const char *limits)
     px_stats_new(&rig->stats);
     px_stats_adopt(rig->stats, rig->snapshot);
     px_pool_init(&rig->pool, &rig->loop, &rig->config->limits, rig->stats);
+    px_queue_open(&rig->queue, &rig->board, &rig->loop, &rig->config->limits, rig->stats);
+    rig->pool.queue = &rig->queue;
     mirrors.loop = &rig->loop;
     mirrors.limits = &rig->config->limits;
     mirrors.stats = rig->stats;
@@ -277,6 +279,7 @@ void rig_free(struct rig *rig)
     rig_settle(rig);
     px_mirrors_stop(rig->mirrors);
     px_pool_stop(&rig->pool);
+    px_queue_close(&rig->queue);
     px_session_set_rules(&rig->session, NULL);
     tn_listener_close(&rig->listener);
     for (unsigned i = 0; i < RIG_UPSTREAMS; i++)

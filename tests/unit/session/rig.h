@@ -49,6 +49,8 @@ struct rig {
     struct px_snapshot_use use;
     struct px_stats *stats;
     struct px_pool pool;
+    struct px_queue_board board;
+    struct px_queue queue;
     struct px_mirrors *mirrors;
     struct px_access_log log;
     struct px_session session;
@@ -61,7 +63,8 @@ struct rig {
     _Atomic uint32_t in_flight;
     bool is_empty, is_snapshot_unused;
     unsigned failing_told;
-    bool proxy_protocol; /* of the listener, for connections from now on */
+    bool proxy_protocol;     /* of the listener, for connections from now on */
+    unsigned expected_count; /* what a test waits for */
 };
 
 /* rules: YAML under `rules:`; limits: YAML flow map. Versions: blue (upstreams 0, 1), green (2, 3).

@@ -576,24 +576,6 @@ static void test_session_streams_a_large_answer_with_back_pressure(void **state)
     rig_free(rig);
 }
 
-static void test_session_refuses_when_all_endpoints_have_max_requests(void **state)
-{
-    struct rig *rig = rig_new(BLUE, "{}");
-    struct rig_client *client = rig_connect(rig);
-
-    (void)state;
-    rig->upstreams[0].marker = rig->upstreams[1].marker = "never";
-    rig->snapshot->versions[0].max_requests = 1;
-    for (unsigned i = 0; i < 2; i++)
-        rig_send(rig_connect(rig), GET);
-    assert_true(rig_upstream_sees(rig, 0, "GET /a"));
-    assert_true(rig_upstream_sees(rig, 1, "GET /a"));
-    rig_send(client, GET);
-    assert_true(rig_sees(client, "HTTP/1.1 503 "));
-    assert_true(rig_sees(client, "Retry-After: "));
-    rig_free(rig);
-}
-
 static void test_session_tells_the_upstream_who_the_client_is(void **state)
 {
     struct rig *rig = rig_new(BLUE, "{}");
@@ -857,7 +839,6 @@ int main(void)
         cmocka_unit_test(test_session_relays_an_early_answer_before_a_reset),
         cmocka_unit_test(test_session_never_ends_an_early_answer_by_a_reset),
         cmocka_unit_test(test_session_answers_a_half_closed_client),
-        cmocka_unit_test(test_session_refuses_when_all_endpoints_have_max_requests),
         cmocka_unit_test(test_session_tells_the_upstream_who_the_client_is),
         cmocka_unit_test(test_session_resets_what_would_look_like_an_end),
         cmocka_unit_test(test_session_stops_an_answer_without_length_by_a_reset),

@@ -238,6 +238,7 @@ static int lease(struct fixture *fixture, struct user *user, bool fresh)
                              .ops = &user_ops,
                              .user = user,
                              .connect_ms = CONNECT_MS,
+                             .max_requests = PEERS,
                              .is_fresh = fresh};
 
     *user = (struct user){0};
@@ -258,6 +259,40 @@ static uint32_t idle_count(const struct fixture *fixture)
 }
 
 /* ---- tests ---- */
+
+static void test_pool_never_leases_more_than_max_requests(void **state)
+{
+    struct fixture *fixture = *state;
+    struct user users[3];
+    struct user copy;
+    struct px_lease lease = {.endpoint = &fixture->endpoint,
+                             .ops = &user_ops,
+                             .connect_ms = CONNECT_MS,
+                             .max_requests = 2};
+
+    for (int i = 0; i < 3; i++) {
+        users[i] = (struct user){0};
+        lease.user = &users[i];
+        assert_int_equal(px_pool_lease(fixture->pool, &lease, &users[i].upstream),
+                         i < 2 ? 0 : -EBUSY);
+    }
+    assert_int_equal(fixture->endpoint.in_flight, 2);
+    /* a copy takes no room and is bounded elsewhere */
+    lease.max_requests = 0;
+    copy = (struct user){0};
+    lease.user = &copy;
+    assert_int_equal(px_pool_lease(fixture->pool, &lease, &copy.upstream), 0);
+    assert_int_equal(fixture->endpoint.in_flight, 2);
+    assert_int_equal(fixture->endpoint.copies, 1);
+    px_upstream_release(copy.upstream, false);
+    px_upstream_release(users[0].upstream, false);
+    assert_int_equal(fixture->endpoint.copies, 0);
+    lease.max_requests = 2;
+    lease.user = &users[2];
+    assert_int_equal(px_pool_lease(fixture->pool, &lease, &users[2].upstream), 0);
+    px_upstream_release(users[1].upstream, false);
+    px_upstream_release(users[2].upstream, false);
+}
 
 static void test_pool_first_lease_is_told_ready_later_and_once(void **state)
 {
@@ -599,6 +634,7 @@ int main(void)
         TEST(test_pool_keeps_so_many_idle_ones),
         TEST(test_pool_stop_closes_idle_ones_and_then_each_released_one),
         TEST(test_pool_drop_idle_is_for_one_endpoint),
+        TEST(test_pool_never_leases_more_than_max_requests),
         TEST(test_pool_tells_the_user_what_the_peer_does),
         cmocka_unit_test_setup_teardown(test_pool_without_stats_counts_nothing, setup_without_stats,
                                         teardown),
