@@ -191,8 +191,12 @@ void cli_print_change(const struct cli_context *context, const json_t *answer)
         if (note)
             fprintf(context->out, "%snote: %s\n", i == 0 ? "\n" : "", note);
     }
-    if (json_is_true(json_object_get(answer, "changed")) &&
-        !json_is_true(json_object_get(answer, "dry_run")) &&
-        json_is_false(json_object_get(answer, "durable")))
+    const char *not_durable = json_string_value(json_object_get(answer, "not_durable"));
+    if (not_durable) {
+        fflush(context->out);
+        fprintf(context->err, "applied, NOT durable: %s; it is tried again\n", not_durable);
+    } else if (json_is_true(json_object_get(answer, "changed")) &&
+               !json_is_true(json_object_get(answer, "dry_run")) &&
+               json_is_false(json_object_get(answer, "durable")))
         fputs("\nnote: kept in memory only: after a restart it is gone\n", context->out);
 }

@@ -31,6 +31,7 @@ struct cli_context {
 
 typedef int(cli_verb_fn)(struct cli_context *context, int argc, char **argv);
 
-cli_verb_fn cli_serve, cli_check, cli_reload, cli_get, cli_status, cli_route, cli_set, cli_explain;
+cli_verb_fn cli_serve, cli_check, cli_reload, cli_get, cli_status, cli_route, cli_set, cli_explain,
+    cli_abort;
 
 #endif

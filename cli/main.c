@@ -22,6 +22,7 @@ static const struct verb look[] = {
 static const struct verb change[] = {
     {"route", "arrange a rule: all, canary, ab, shadow", cli_route},
     {"set", "weights, share, mirror or all rules", cli_set},
+    {"abort", "every rule back to its stable version, at once", cli_abort},
 };
 
 static const struct verb run[] = {
@@ -50,7 +51,6 @@ static const struct {
     const char *instead;
 } later[] = {
     {"promote", "turnout route all VERSION"},
-    {"abort", "turnout route all VERSION"},
     {"drain", "turnout route all OTHER-VERSION"},
     {"cut", "turnout route all OTHER-VERSION"},
     {"undrain", NULL},

@@ -35,6 +35,8 @@ void px_change_free(struct px_change *change)
     json_decref(work->notes);
     json_decref(work->touched_before);
     json_decref(work->touched_after);
+    json_decref(work->unbound);
+    free(work->not_durable);
     free(work);
     json_decref(change->request);
     json_decref(change->errors);
@@ -149,8 +151,11 @@ static int compute_edit(struct px_rulebook *book, struct px_change *change)
                            .request = change->request,
                            .file_rules =
                                px_rules_to_json(book->config->rules, book->config->rule_count),
-                           .notes = work->notes};
-    int error = edit.rules && edit.file_rules ? change->edit(&edit) : -ENOMEM;
+                           .notes = work->notes,
+                           .unbound = json_deep_copy(book->unbound),
+                           .revision = book->revision,
+                           .next_revision = px_change_next_revision(book)};
+    int error = edit.rules && edit.file_rules && edit.unbound ? change->edit(&edit) : -ENOMEM;
 
     if (error == -ENOMEM)
         no_memory(change);
@@ -161,6 +166,8 @@ static int compute_edit(struct px_rulebook *book, struct px_change *change)
     snprintf(work->rule, sizeof(work->rule), "%s", edit.rule);
     json_decref(edit.rules);
     json_decref(edit.file_rules);
+    json_decref(work->unbound);
+    work->unbound = edit.unbound;
     return error;
 }
 
@@ -281,6 +288,13 @@ static int compute_reload(struct px_rulebook *book, struct px_change *change)
     return error;
 }
 
+uint64_t px_change_next_revision(const struct px_rulebook *book)
+{
+    uint64_t last = book->burnt_revision > book->revision ? book->burnt_revision : book->revision;
+
+    return last + 1;
+}
+
 int px_change_compute(struct px_rulebook *book, struct px_change *change)
 {
     struct px_change_work *work = change->work;
@@ -292,6 +306,7 @@ int px_change_compute(struct px_rulebook *book, struct px_change *change)
                                 (unsigned long long)change->if_revision);
     work->config = px_config_ref(book->config);
     work->hashes = json_incref(book->hashes);
+    work->unbound = json_incref(book->unbound);
     work->notes = json_array();
     if (!work->notes)
         return no_memory(change);

@@ -9,6 +9,7 @@
 #define PX_ADMIN_CHANGE_H
 
 #include "lib/net/control.h"
+#include "proxy/admin/recorder.h"
 #include "proxy/admin/reload.h"
 #include "proxy/admin/rulebook.h"
 
@@ -16,20 +17,23 @@ struct px_rulebook {
     struct px_rulebook_options options;
     struct px_publisher publisher;
     struct px_config *config;
-    struct px_store *store; /* NULL: none */
+    struct px_recorder recorder; /* its store is NULL: nothing is kept */
     struct px_snapshot *snapshot;
     json_t *rules;    /* of the snapshot */
+    json_t *unbound;  /* of the snapshot: {"main": 18}, as edit.h says */
     json_t *hashes;   /* of the file when it was last applied */
     json_t *shadowed; /* {"green": "RFC 3339"}: since when it gets copies */
     bool is_shadowed_unsaved;
     uint64_t revision;
+    uint64_t burnt_revision; /* of a record that was withdrawn, but may be on the disk */
     uint64_t applied_wall_ns;
-    bool is_durable;
     struct px_baseline *baselines[PX_RULES_MAX];
     struct tn_list waiting;
     uint32_t waiting_count;
     struct px_change *current;
-    struct tn_list done; /* answers that go out with the next turn */
+    bool is_recording;     /* the current change waits for the disk */
+    uint32_t parked_count; /* changes that are in force and wait for their record */
+    struct tn_list done;   /* answers that go out with the next turn */
     struct tn_timer turn;
     bool is_attached;
     bool is_stopping;
@@ -45,7 +49,8 @@ struct px_change_work {
     json_t *hashes;           /* a reference */
     struct px_rule **rules;   /* parsed; NULL once the snapshot has them */
     uint32_t rule_count;
-    json_t *after; /* rules as JSON */
+    json_t *after;   /* rules as JSON */
+    json_t *unbound; /* after; a reference */
     json_t *notes;
     json_t *touched_before; /* rules that differ */
     json_t *touched_after;
@@ -55,14 +60,21 @@ struct px_change_work {
     struct px_snapshot *snapshot;
     uint64_t revision; /* of the snapshot */
     uint64_t wall_ns;
+    struct px_rulebook *book; /* of a parked change */
+    char *not_durable;        /* why it is in force but not recorded, or NULL */
 };
 
 /* rulebook.c: the queue's turn; here because open.c makes the timer. */
 void px_rulebook_on_turn(struct tn_timer *timer);
+/* rulebook.c: likewise. */
+void px_rulebook_on_recorder_idle(void *context);
 
 /* Sets the answer of a change to a refusal; returns -EINVAL. */
 int px_change_refuse(struct px_change *change, unsigned status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* That a change which changes something will be. */
+uint64_t px_change_next_revision(const struct px_rulebook *book);
 
 /* From the request to parsed rules and what differs. 0, or the change is refused. */
 int px_change_compute(struct px_rulebook *book, struct px_change *change);
@@ -94,6 +106,12 @@ void px_shadowed_save(struct px_rulebook *book);
 
 /* The record of what is in force, for a note; NULL: no memory. */
 json_t *px_shadowed_record(const struct px_rulebook *book);
+
+/* --- modes.c -----------------------------------------------------------------------------------
+ */
+
+/* Session bindings of these rules that were made before hold no more in this snapshot. */
+void px_unbound_apply(const json_t *unbound, struct px_snapshot *snapshot);
 
 /* --- baseline.c --------------------------------------------------------------------------------
  */

@@ -152,6 +152,22 @@ size_t px_edit_count_positive(const json_t *rule, const char **ret_one)
     return count;
 }
 
+void px_edit_switch_on(struct px_edit *edit, json_t *rule)
+{
+    if (json_object_del(rule, "switched_off") == 0)
+        px_edit_note(edit, "rule %.64s, which an abort switched off, is on again",
+                     json_string_value(json_object_get(rule, "name")));
+}
+
+bool px_edit_is_made_for(const json_t *rule, const char *parent)
+{
+    const char *name = json_string_value(json_object_get(rule, "name"));
+    size_t len = strlen(parent);
+
+    return json_is_true(json_object_get(rule, "made_by_route")) &&
+           strncmp(name, parent, len) == 0 && name[len] == '/';
+}
+
 int px_edit_need_stable(struct px_edit *edit, json_t *rule, const json_t *before)
 {
     const char *one = NULL;

@@ -15,14 +15,19 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct px_edit {
     json_t *rules;
     json_t *request;
     json_t *file_rules;
-    json_t *notes;    /* a list, appended to */
-    char rule[128];   /* out: the rule that was edited; "" for several */
-    char detail[512]; /* out: why it was refused */
+    json_t *notes; /* a list, appended to */
+    /* {"main": 18}: session bindings of this rule made before this revision hold no more */
+    json_t *unbound;
+    uint64_t revision;      /* in force */
+    uint64_t next_revision; /* that the change will be, if it changes something */
+    char rule[128];         /* out: the rule that was edited; "" for several */
+    char detail[512];       /* out: why it was refused */
 };
 
 typedef int(px_edit_fn)(struct px_edit *edit);
@@ -32,6 +37,7 @@ px_edit_fn px_edit_weights; /* {"rule"?, "weights": {…}, "stable"?}: the whole
 px_edit_fn px_edit_share;   /* {"rule"?, "share": {"green": ppm}}: the others are scaled */
 px_edit_fn px_edit_mirror;  /* {"rule"?, "to", "ppm"}: 0 is off */
 px_edit_fn px_edit_route;   /* {"rule"?, "strategy", …} */
+px_edit_fn px_edit_abort;   /* {"rule"?}: each rule, or this one, back to its stable */
 
 /* --- edit.c: what the edits share --------------------------------------------------------------
  */
@@ -61,6 +67,12 @@ size_t px_edit_count_positive(const json_t *rule, const char **ret_one);
 
 /* Two or more versions share: abort must know where to go back to. */
 int px_edit_need_stable(struct px_edit *edit, json_t *rule, const json_t *before);
+
+/* A match rule that an abort switched off is arranged anew: it is on again. */
+void px_edit_switch_on(struct px_edit *edit, json_t *rule);
+
+/* Did `route` make the rule for this one ("main/ab-1" for "main")? */
+bool px_edit_is_made_for(const json_t *rule, const char *parent);
 
 /* Takes over the value. */
 int px_edit_set(json_t *object, const char *key, json_t *value);

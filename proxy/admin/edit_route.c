@@ -8,21 +8,12 @@
 
 #define SHADOW_ALL 1000000u
 
-static bool is_made_for(const json_t *rule, const char *parent)
-{
-    const char *name = json_string_value(json_object_get(rule, "name"));
-    size_t len = strlen(parent);
-
-    return json_is_true(json_object_get(rule, "made_by_route")) &&
-           strncmp(name, parent, len) == 0 && name[len] == '/';
-}
-
 static void remove_made(struct px_route_edit *route)
 {
     json_t *rules = route->edit->rules;
 
     for (size_t i = json_array_size(rules); i-- > 0;) {
-        if (!is_made_for(json_array_get(rules, i), route->edit->rule))
+        if (!px_edit_is_made_for(json_array_get(rules, i), route->edit->rule))
             continue;
         json_array_remove(rules, i);
         if (i < route->index)
@@ -232,7 +223,8 @@ static void note_elsewhere(struct px_route_edit *route)
         const char *version;
         json_t *weight;
 
-        if (is_made_for(other, route->edit->rule) ||
+        if (px_edit_is_made_for(other, route->edit->rule) ||
+            json_is_true(json_object_get(other, "switched_off")) ||
             (sends_alike(other, route->rule) && sends_alike(route->rule, other)))
             continue;
         json_object_foreach(json_object_get(other, "weights"), version, weight)
@@ -271,6 +263,7 @@ int px_edit_route(struct px_edit *edit)
     route.sticky = px_edit_users_sticky(edit, route.before);
     remove_made(&route);
     json_object_del(route.rule, "mirror");
+    px_edit_switch_on(edit, route.rule);
     error = run_strategy(&route, strategy);
     if (!error)
         note_elsewhere(&route);

@@ -43,6 +43,7 @@ int px_edit_weights(struct px_edit *edit)
     before = json_deep_copy(rule);
     if (!before)
         return -ENOMEM;
+    px_edit_switch_on(edit, rule);
     error = px_edit_set(rule, "weights", json_deep_copy(weights));
     if (!error && json_object_get(edit->request, "stable"))
         error = px_edit_set(rule, "stable", json_incref(json_object_get(edit->request, "stable")));
@@ -171,6 +172,7 @@ int px_edit_share(struct px_edit *edit)
         return error;
     before = json_deep_copy(rule);
     weights = json_object();
+    px_edit_switch_on(edit, rule);
     error = before && weights ? 0 : -ENOMEM;
     for (uint32_t i = 0; !error && i < vector.count; i++)
         error = px_edit_set(weights, vector.names[i], json_integer(vector.ppm[i]));

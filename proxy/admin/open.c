@@ -100,6 +100,8 @@ static int build(struct opening *opening)
     work->rules = NULL;
     book->rules = json_incref(work->after);
     book->hashes = json_incref(work->hashes);
+    book->unbound = json_incref(work->unbound);
+    px_unbound_apply(book->unbound, book->snapshot);
     book->revision = work->revision;
     return 0;
 }
@@ -112,15 +114,16 @@ static void record(struct opening *opening)
     json_t *text;
     char *why = NULL;
 
-    if (!book->store)
+    if (!book->recorder.store)
         return;
-    book->is_durable = true;
+    book->recorder.is_durable = true;
     if (!work->is_changed && json_equal(work->hashes, json_object_get(opening->last, "file")))
         return;
     text = px_change_record(book, opening->change);
-    if (!text || px_store_append_now(book->store, text, &why) != 0) {
-        book->is_durable = false;
+    if (!text || px_store_append_now(book->recorder.store, text, &why) != 0) {
         tn_log(TN_LOG_ERROR, "store", "%s: these rules are NOT durable", why ? why : "no memory");
+        book->recorder.is_durable = false;
+        px_recorder_put_failed(&book->recorder, json_incref(text));
     }
     free(why);
     json_decref(text);
@@ -145,14 +148,17 @@ static int run(struct opening *opening)
 
     opening->change->what = "start";
     if (book->config->store_file) {
-        error =
-            px_store_open(book->config->store_file, opening->ret_why, &opening->last, &book->store);
+        error = px_store_open(book->config->store_file, opening->ret_why, &opening->last,
+                              &book->recorder.store);
         if (error)
             return refuse(opening, error, "%s: %s", book->config->store_file, strerror(-error));
     }
     work->notes = json_array();
     work->hashes = px_hashes_of(book->config);
-    if (!work->notes || !work->hashes)
+    work->unbound = json_deep_copy(json_object_get(opening->last, "unbound"));
+    if (!work->unbound)
+        work->unbound = json_object();
+    if (!work->notes || !work->hashes || !work->unbound)
         return refuse(opening, -ENOMEM, "out of memory");
     book->shadowed = px_shadowed_parse(json_object_get(opening->last, "shadowed"));
     if (!book->shadowed)
@@ -185,6 +191,7 @@ static struct px_rulebook *new_book(const struct px_rulebook_options *options)
     tn_list_init(&book->waiting);
     tn_list_init(&book->done);
     tn_timer_open(&book->turn, options->control, px_rulebook_on_turn);
+    px_recorder_init(&book->recorder, options->control, px_rulebook_on_recorder_idle, book);
     return book;
 }
 

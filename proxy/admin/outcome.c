@@ -48,7 +48,8 @@ static void note_dead_versions(const struct px_rulebook *book, const struct px_c
         {
             const json_t *weight = json_object_get(json_object_get(rule, "weights"), name);
 
-            is_used = is_used || json_integer_value(weight) > 0;
+            is_used = is_used || (json_integer_value(weight) > 0 &&
+                                  !json_is_true(json_object_get(rule, "switched_off")));
         }
         if (is_used && is_dead(book->snapshot, name))
             json_array_append_new(work->notes, json_sprintf("version %s has no endpoint up", name));
@@ -62,7 +63,7 @@ int px_change_compare(const struct px_rulebook *book, struct px_change *change)
     work->after = px_rules_to_json(work->rules, work->rule_count);
     if (!work->after)
         return px_change_refuse(change, 503, "out of memory");
-    if (!json_equal(book->rules, work->after))
+    if (!json_equal(book->rules, work->after) || !json_equal(book->unbound, work->unbound))
         work->is_changed = true;
     work->touched_before = differing(book->rules, work->after);
     work->touched_after = differing(work->after, book->rules);
@@ -75,12 +76,14 @@ int px_change_compare(const struct px_rulebook *book, struct px_change *change)
 json_t *px_change_answer(const struct px_rulebook *book, const struct px_change *change)
 {
     const struct px_change_work *work = change->work;
-    json_t *answer =
-        json_pack("{s:I, s:b, s:b, s:b}", "revision", (json_int_t)book->revision, "changed",
-                  work->is_changed, "dry_run", change->is_dry_run, "durable", book->is_durable);
+    json_t *answer = json_pack("{s:I, s:b, s:b, s:b}", "revision", (json_int_t)change->revision,
+                               "changed", work->is_changed, "dry_run", change->is_dry_run,
+                               "durable", book->recorder.is_durable);
 
     if (!answer)
         return NULL;
+    if (work->not_durable)
+        json_object_set_new(answer, "not_durable", json_string(work->not_durable));
     if (work->rule[0])
         json_object_set_new(answer, "rule", json_string(work->rule));
     json_object_set(answer, "before", work->touched_before);
@@ -100,6 +103,8 @@ json_t *px_change_record(const struct px_rulebook *book, const struct px_change 
 
     if (record && json_object_size(book->shadowed) > 0)
         json_object_set(record, "shadowed", book->shadowed);
+    if (record && json_object_size(work->unbound) > 0)
+        json_object_set(record, "unbound", work->unbound);
     if (record && change->author)
         json_object_set_new(record, "author", json_string(change->author));
     if (record && change->reason)

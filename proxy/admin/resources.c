@@ -189,8 +189,8 @@ static int take_if_match(struct tn_api_call *call, struct px_change *change)
     return 0;
 }
 
-static void change_rules(struct tn_api_call *call, struct px_admin *admin, const char *what,
-                         px_edit_fn *edit)
+static void start_change(struct tn_api_call *call, struct px_admin *admin, const char *what,
+                         px_edit_fn *edit, bool is_urgent)
 {
     struct px_change *change = px_change_new();
     struct asked *asked = malloc(sizeof(*asked));
@@ -204,6 +204,7 @@ static void change_rules(struct tn_api_call *call, struct px_admin *admin, const
     *asked = (struct asked){admin, call};
     change->what = what;
     change->edit = edit;
+    change->is_urgent = is_urgent;
     change->on_done = on_done;
     change->context = asked;
     if (take_body(call, change) != 0 || take_if_match(call, change) != 0) {
@@ -212,6 +213,12 @@ static void change_rules(struct tn_api_call *call, struct px_admin *admin, const
         return;
     }
     px_rulebook_submit(admin->book, change);
+}
+
+static void change_rules(struct tn_api_call *call, struct px_admin *admin, const char *what,
+                         px_edit_fn *edit)
+{
+    start_change(call, admin, what, edit, false);
 }
 
 static void put_rules(struct tn_api_call *call, void *context)
@@ -242,6 +249,11 @@ static void post_route(struct tn_api_call *call, void *context)
 static void post_reload(struct tn_api_call *call, void *context)
 {
     change_rules(call, context, "reload", NULL);
+}
+
+static void post_abort(struct tn_api_call *call, void *context)
+{
+    start_change(call, context, "abort", px_edit_abort, true);
 }
 
 static void not_yet(struct tn_api_call *call, void *context)
@@ -294,7 +306,7 @@ const struct tn_api_route px_admin_routes[] = {
     {TN_HTTP_POST, "/v1/reload", TN_API_OPERATE, TN_API_JSON, post_reload},
     {TN_HTTP_GET, "/v1/explain", TN_API_READ, 0, px_admin_get_explain},
     {TN_HTTP_POST, "/v1/promote", TN_API_OPERATE, TN_API_JSON, not_yet},
-    {TN_HTTP_POST, "/v1/abort", TN_API_OPERATE, TN_API_JSON, not_yet},
+    {TN_HTTP_POST, "/v1/abort", TN_API_OPERATE, TN_API_JSON, post_abort},
     {TN_HTTP_POST, "/v1/undo", TN_API_OPERATE, TN_API_JSON, not_yet},
     {TN_HTTP_PUT, "/v1/mode", TN_API_OPERATE, TN_API_JSON, not_yet},
     {TN_HTTP_GET, "/v1/history", TN_API_READ, 0, not_yet},

@@ -21,16 +21,22 @@ static void check_idle(struct px_rulebook *book)
 {
     void (*on_idle)(void *context) = book->on_idle;
 
-    if (!on_idle || book->current || book->waiting_count > 0 || !tn_list_is_empty(&book->done))
+    if (!on_idle || book->current || book->waiting_count > 0 || book->parked_count > 0 ||
+        !tn_list_is_empty(&book->done) || !px_recorder_is_idle(&book->recorder))
         return;
     book->on_idle = NULL;
     on_idle(book->on_idle_context);
 }
 
+void px_rulebook_on_recorder_idle(void *context)
+{
+    check_idle(context);
+}
+
 /* --- answering ---------------------------------------------------------------------------------
  */
 
-static void log_change(const struct px_rulebook *book, const struct px_change *change)
+static void log_change(const struct px_change *change)
 {
     const char *author = change->author ? change->author : "somebody";
 
@@ -39,8 +45,23 @@ static void log_change(const struct px_rulebook *book, const struct px_change *c
                change->detail ? change->detail : "");
     else if (change->work->is_changed && !change->is_dry_run)
         tn_log(TN_LOG_INFO, "admin", "revision %llu: %s by %s%s%s",
-               (unsigned long long)book->revision, change->what, author, change->reason ? ": " : "",
-               change->reason ? change->reason : "");
+               (unsigned long long)change->revision, change->what, author,
+               change->reason ? ": " : "", change->reason ? change->reason : "");
+    if (change->work->not_durable)
+        tn_log(TN_LOG_ERROR, "admin", "revision %llu: applied, NOT durable: %s",
+               (unsigned long long)change->revision, change->work->not_durable);
+}
+
+static void answer(struct px_rulebook *book, struct px_change *change, uint64_t revision)
+{
+    change->revision = revision;
+    if (change->status == 200)
+        change->answer = px_change_answer(book, change);
+    log_change(change);
+    change->on_done(change);
+    if (book->waiting_count > 0)
+        start_turn(book);
+    check_idle(book);
 }
 
 static void finish(struct px_rulebook *book)
@@ -48,14 +69,97 @@ static void finish(struct px_rulebook *book)
     struct px_change *change = book->current;
 
     book->current = NULL;
-    change->revision = book->revision;
-    if (change->status == 200)
-        change->answer = px_change_answer(book, change);
-    log_change(book, change);
-    change->on_done(change);
+    book->is_recording = false;
+    answer(book, change, book->revision);
+}
+
+/* --- recording ---------------------------------------------------------------------------------
+ */
+
+static void publish(struct px_rulebook *book);
+
+/* Of a change that is not applied before it is on the disk. */
+static void on_recorded(void *context, int error, const char *why)
+{
+    struct px_change *change = context;
+    struct px_rulebook *book = change->work->book;
+
+    book->is_recording = false;
+    if (!error) {
+        change->status = 200;
+        if (change->work->is_note)
+            finish(book);
+        else
+            publish(book);
+        return;
+    }
+    book->is_shadowed_unsaved = json_object_size(book->shadowed) > 0;
+    px_snapshot_free(book->options.registry, change->work->snapshot);
+    change->work->snapshot = NULL;
+    px_change_refuse(change, error == -ENOSPC || error == -EDQUOT ? 507 : 500,
+                     "%s; nothing was changed", why ? why : "the store can't be written");
+    finish(book);
+}
+
+/* Of a change that is in force already. */
+static void on_parked_recorded(void *context, int error, const char *why)
+{
+    struct px_change *change = context;
+    struct px_rulebook *book = change->work->book;
+
+    if (error) {
+        change->work->not_durable = strdup(why ? why : "the store can't be written");
+        book->is_shadowed_unsaved = json_object_size(book->shadowed) > 0;
+    }
+    book->parked_count--;
+    answer(book, change, change->work->revision);
+}
+
+/* Whatever the disk does, the next change need not wait for it. */
+static void park(struct px_rulebook *book)
+{
+    struct px_change *change = book->current;
+
+    book->current = NULL;
+    book->parked_count++;
+    book->is_shadowed_unsaved = false; /* unless on_parked_recorded says otherwise */
+    px_recorder_put(&book->recorder, px_change_record(book, change), true, on_parked_recorded,
+                    change);
     if (book->waiting_count > 0)
         start_turn(book);
-    check_idle(book);
+}
+
+/* What is applied only once it is on the disk. */
+static void record(struct px_rulebook *book)
+{
+    struct px_change *change = book->current;
+
+    change->work->book = book;
+    book->is_recording = true;
+    book->is_shadowed_unsaved = false; /* unless on_recorded says otherwise */
+    px_recorder_put(&book->recorder,
+                    change->work->is_note ? px_shadowed_record(book)
+                                          : px_change_record(book, change),
+                    false, on_recorded, change);
+}
+
+/*
+ * An urgent change does not wait for the disk that the current one waits for. Its record may get
+ * there nevertheless, so its revision is used up: what comes now is a later one, and overrules it.
+ */
+static void give_way(struct px_rulebook *book, const struct px_change *urgent)
+{
+    struct px_change *change = book->current;
+
+    if (px_recorder_withdraw(&book->recorder, change) &&
+        change->work->revision > book->burnt_revision)
+        book->burnt_revision = change->work->revision;
+    book->is_shadowed_unsaved = json_object_size(book->shadowed) > 0;
+    px_snapshot_free(book->options.registry, change->work->snapshot);
+    change->work->snapshot = NULL;
+    px_change_refuse(change, 412, "%s by %s came first; nothing was changed", urgent->what,
+                     urgent->author ? urgent->author : "somebody");
+    finish(book);
 }
 
 /* --- applying ----------------------------------------------------------------------------------
@@ -68,7 +172,10 @@ static void on_stats(void *context, struct px_stats *stats)
     px_baseline_set(book, book->current->work, stats);
     px_stats_free(stats);
     book->current->status = 200;
-    finish(book);
+    if (book->current->is_urgent && book->recorder.store)
+        park(book);
+    else
+        finish(book);
 }
 
 static void on_switched(void *context)
@@ -89,6 +196,8 @@ static void adopt(struct px_rulebook *book, struct px_change_work *work)
     book->rules = json_incref(work->after);
     json_decref(book->hashes);
     book->hashes = json_incref(work->hashes);
+    json_decref(book->unbound);
+    book->unbound = json_incref(work->unbound);
     if (work->is_changed)
         book->applied_wall_ns = work->wall_ns;
     book->revision = work->revision;
@@ -99,45 +208,10 @@ static void publish(struct px_rulebook *book)
     struct px_change_work *work = book->current->work;
 
     adopt(book, work);
+    px_unbound_apply(book->unbound, work->snapshot);
     if (book->options.on_snapshot)
         book->options.on_snapshot(book->options.context, work->snapshot);
     book->publisher.publish(book->publisher.workers, work->snapshot, on_switched, book);
-}
-
-static void on_recorded(void *context, int error, const char *why)
-{
-    struct px_rulebook *book = context;
-    struct px_change *change = book->current;
-
-    if (!error) {
-        book->is_durable = true;
-        change->status = 200;
-        if (change->work->is_note)
-            finish(book);
-        else
-            publish(book);
-        return;
-    }
-    book->is_shadowed_unsaved = json_object_size(book->shadowed) > 0;
-    px_snapshot_free(book->options.registry, change->work->snapshot);
-    change->work->snapshot = NULL;
-    px_change_refuse(change, error == -ENOSPC || error == -EDQUOT ? 507 : 500,
-                     "%s; nothing was changed", why ? why : "the store can't be written");
-    finish(book);
-}
-
-static int record(struct px_rulebook *book)
-{
-    const struct px_change *change = book->current;
-    json_t *text =
-        change->work->is_note ? px_shadowed_record(book) : px_change_record(book, change);
-    int error = text ? px_store_append(book->store, book->options.control, text, on_recorded, book)
-                     : -ENOMEM;
-
-    json_decref(text);
-    if (!error)
-        book->is_shadowed_unsaved = false; /* unless on_recorded says otherwise */
-    return error;
 }
 
 static int build(struct px_rulebook *book, struct px_change *change)
@@ -168,10 +242,10 @@ static void run(struct px_rulebook *book)
 
     if (work->is_note) {
         change->status = 200;
-        if (!book->store || !book->is_shadowed_unsaved)
+        if (!book->recorder.store || !book->is_shadowed_unsaved)
             finish(book);
-        else if (record(book) != 0)
-            on_recorded(book, -ENOMEM, "out of memory");
+        else
+            record(book);
         return;
     }
     if (px_change_compute(book, change) != 0) {
@@ -185,15 +259,17 @@ static void run(struct px_rulebook *book)
         return;
     }
     work->wall_ns = wall_ns(book);
-    work->revision = book->revision + work->is_changed;
+    work->revision = work->is_changed ? px_change_next_revision(book) : book->revision;
     if (build(book, change) != 0) {
         finish(book);
         return;
     }
-    if (!book->store || (!work->is_changed && json_equal(work->hashes, book->hashes)))
+    work->book = book;
+    if (!book->recorder.store || change->is_urgent ||
+        (!work->is_changed && json_equal(work->hashes, book->hashes)))
         publish(book);
-    else if (record(book) != 0)
-        on_recorded(book, -ENOMEM, "out of memory");
+    else
+        record(book);
 }
 
 void px_rulebook_on_turn(struct tn_timer *timer)
@@ -206,6 +282,12 @@ void px_rulebook_on_turn(struct tn_timer *timer)
         tn_list_remove(&change->node);
         change->on_done(change);
     }
+    if (book->waiting_count > 0) {
+        const struct px_change *next = TN_CONTAINER_OF(book->waiting.next, struct px_change, node);
+
+        if (next->is_urgent && book->is_recording && !next->is_dry_run)
+            give_way(book, next);
+    }
     if (!book->current && book->waiting_count > 0) {
         book->current = TN_CONTAINER_OF(book->waiting.next, struct px_change, node);
         tn_list_remove(&book->current->node);
@@ -215,18 +297,32 @@ void px_rulebook_on_turn(struct tn_timer *timer)
     check_idle(book);
 }
 
+/* Urgent ones go ahead, in their order. */
+static void enqueue(struct px_rulebook *book, struct px_change *change)
+{
+    struct tn_list *before = book->waiting.prev;
+
+    if (change->is_urgent) {
+        before = &book->waiting;
+        while (before->next != &book->waiting &&
+               TN_CONTAINER_OF(before->next, struct px_change, node)->is_urgent)
+            before = before->next;
+    }
+    tn_list_insert_after(before, &change->node);
+    book->waiting_count++;
+}
+
 void px_rulebook_submit(struct px_rulebook *book, struct px_change *change)
 {
     change->revision = book->revision;
     if (book->is_stopping || !book->is_attached)
         px_change_refuse(change, 503, "turnout is %s", book->is_stopping ? "stopping" : "starting");
-    else if (book->waiting_count >= PX_CHANGES_MAX)
+    else if (book->waiting_count >= PX_CHANGES_MAX * (change->is_urgent ? 2 : 1))
         px_change_refuse(change, 503, "too many changes are waiting");
     if (change->status) {
         tn_list_push_back(&book->done, &change->node);
     } else {
-        tn_list_push_back(&book->waiting, &change->node);
-        book->waiting_count++;
+        enqueue(book, change);
     }
     start_turn(book);
 }
@@ -264,7 +360,8 @@ json_t *px_rulebook_rules(const struct px_rulebook *book)
 
 struct px_rulebook_state px_rulebook_state(const struct px_rulebook *book)
 {
-    return (struct px_rulebook_state){book->revision, book->applied_wall_ns, book->is_durable};
+    return (struct px_rulebook_state){book->revision, book->applied_wall_ns,
+                                      book->recorder.is_durable};
 }
 
 void px_rulebook_stop(struct px_rulebook *book, void (*on_idle)(void *context), void *context)
@@ -272,30 +369,38 @@ void px_rulebook_stop(struct px_rulebook *book, void (*on_idle)(void *context), 
     book->is_stopping = true;
     book->on_idle = on_idle;
     book->on_idle_context = context;
+    px_recorder_stop(&book->recorder);
     start_turn(book);
 }
 
-static void on_turn_closed(struct tn_timer *timer)
+static void on_closed(void *context)
 {
-    struct px_rulebook *book = TN_CONTAINER_OF(timer, struct px_rulebook, turn);
+    struct px_rulebook *book = context;
 
     if (book->on_closed)
         book->on_closed(book->on_closed_context);
     free(book);
 }
 
-void px_rulebook_close(struct px_rulebook *book, void (*on_closed)(void *context), void *context)
+static void on_turn_closed(struct tn_timer *timer)
+{
+    struct px_rulebook *book = TN_CONTAINER_OF(timer, struct px_rulebook, turn);
+
+    px_recorder_close(&book->recorder, on_closed);
+}
+
+void px_rulebook_close(struct px_rulebook *book, void (*on_closed_fn)(void *context), void *context)
 {
     assert(!book->current && book->waiting_count == 0 && tn_list_is_empty(&book->done));
-    book->on_closed = on_closed;
+    book->on_closed = on_closed_fn;
     book->on_closed_context = context;
     px_snapshot_free(book->options.registry, book->snapshot);
     book->snapshot = NULL;
     px_shadowed_save(book);
-    px_store_close(book->store);
     px_config_free(book->config);
     json_decref(book->rules);
     json_decref(book->hashes);
+    json_decref(book->unbound);
     json_decref(book->shadowed);
     for (uint32_t i = 0; i < PX_RULES_MAX; i++)
         free(book->baselines[i]);

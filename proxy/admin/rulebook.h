@@ -5,7 +5,10 @@
  * A change is: compute → check → build a snapshot → append to the store and fdatasync (on a pool
  * thread) → publish to every loop → collect the counters that the new shares start from → answer.
  * Changes wait in a queue and are computed one by one, each from what the one before it left. What
- * can't be recorded is not applied.
+ * can't be recorded is not applied. An urgent change (abort, cut, drain) waits for no disk: it goes
+ * ahead of the queue, sends away a change that is just being recorded (412), is published first and
+ * recorded then; if that fails, the answer says so and it is tried again (recorder.h).
+ * The guard aborts a rule with px_rulebook_abort().
  * Shapes: the revision grows by one with each change of rules (or of what a reload applies).
  * Without a store nothing survives a restart and `durable` is false. Units: wall time in ns.
  * Errors: 0 or negative errno with a text (malloc'd); a change is answered with a status as HTTP
@@ -99,6 +102,7 @@ struct px_change {
     size_t yaml_len;
     char *author; /* malloc'd, taken over, or NULL */
     char *reason;
+    bool is_urgent;
     bool is_dry_run;
     bool has_if_revision;
     uint64_t if_revision;
@@ -122,6 +126,17 @@ void px_change_free(struct px_change *change);
 
 /* on_done follows in any case. */
 void px_rulebook_submit(struct px_rulebook *book, struct px_change *change);
+
+/*
+ * Abort of one rule (and what route made for it) by the process itself, as `turnout abort --rule`
+ * does it: urgent, in force with the next turns of the loops, whatever the disk does. author:
+ * "guard". reason: with the figures; goes into log and record. on_done may be NULL; else it is told
+ * once every loop has switched: status 200 (changed says whether there was something to abort), or
+ * 422 (no such rule). All texts are copied. -ENOMEM: nothing was started.
+ */
+typedef void(px_aborted_fn)(void *context, unsigned status, bool is_changed, const char *detail);
+int px_rulebook_abort(struct px_rulebook *book, const char *rule, const char *author,
+                      const char *reason, px_aborted_fn *on_done, void *context);
 
 /* No further changes; on_idle once the last one was answered. */
 void px_rulebook_stop(struct px_rulebook *book, void (*on_idle)(void *context), void *context);

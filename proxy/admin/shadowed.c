@@ -25,10 +25,14 @@ json_t *px_shadowed_record(const struct px_rulebook *book)
     char at[TN_RFC3339_SIZE];
 
     /* the rules are as old as before */
-    return json_pack("{s:i, s:I, s:s, s:s, s:O, s:O, s:O}", "format", PX_STORE_FORMAT, "revision",
-                     (json_int_t)book->revision, "at", tn_clock_rfc3339(book->applied_wall_ns, at),
-                     "what", "shadowed", "rules", book->rules, "file", book->hashes, "shadowed",
-                     book->shadowed);
+    json_t *record = json_pack(
+        "{s:i, s:I, s:s, s:s, s:O, s:O, s:O}", "format", PX_STORE_FORMAT, "revision",
+        (json_int_t)book->revision, "at", tn_clock_rfc3339(book->applied_wall_ns, at), "what",
+        "shadowed", "rules", book->rules, "file", book->hashes, "shadowed", book->shadowed);
+
+    if (record && json_object_size(book->unbound) > 0)
+        json_object_set(record, "unbound", book->unbound);
+    return record;
 }
 
 void px_shadowed_save(struct px_rulebook *book)
@@ -36,10 +40,10 @@ void px_shadowed_save(struct px_rulebook *book)
     json_t *record = NULL;
     char *why = NULL;
 
-    if (!book->store || !book->is_shadowed_unsaved)
+    if (!book->recorder.store || !book->is_shadowed_unsaved)
         return;
     record = px_shadowed_record(book);
-    if (!record || px_store_append_now(book->store, record, &why) != 0)
+    if (!record || px_store_append_now(book->recorder.store, record, &why) != 0)
         tn_log(TN_LOG_ERROR, "store", "%s: which versions got mirrored requests is NOT recorded",
                why ? why : "no memory");
     free(why);

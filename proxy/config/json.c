@@ -231,7 +231,8 @@ json_t *px_rule_to_json(const struct px_rule *rule)
         (rule->on_unhealthy == STRATEGY_FAIL || put_text(object, "on_unhealthy", "failover")) &&
         put_mirrors(object, rule) && put_timeouts(object, rule) &&
         put_size(object, "max_body", rule->max_body_bytes, PX_NO_LIMIT) &&
-        (!rule->made_by_route || put(object, "made_by_route", json_true()));
+        (!rule->made_by_route || put(object, "made_by_route", json_true())) &&
+        (!rule->is_switched_off || put(object, "switched_off", json_true()));
     return checked(object, ok);
 }
 

@@ -202,6 +202,9 @@ static const struct px_key rule_keys[] = {
     {.name = "made_by_route",
      .parse = px_key_bool,
      .offset = offsetof(struct px_rule, made_by_route)},
+    {.name = "switched_off",
+     .parse = px_key_bool,
+     .offset = offsetof(struct px_rule, is_switched_off)},
     {.name = "guard"},
     {.name = "goals"},
     {.name = "verdict"},
@@ -237,6 +240,10 @@ static void check_rule(struct px_parser *parser, const struct px_node *node,
         px_error(parser, weights->key,
                  "two or more versions with weight need 'stable': the version that abort goes "
                  "back to");
+    }
+    if (rule->is_switched_off && !px_node_find(node, "match")) {
+        px_error(parser, px_node_find(node, "switched_off"),
+                 "a rule without match takes every request: it can't be switched off");
     }
     for (uint32_t i = 0; i < rule->mirror_count; i++) {
         const struct px_mirror *mirror = &rule->mirrors[i];

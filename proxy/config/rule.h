@@ -121,6 +121,7 @@ struct px_rule {
     struct px_timeouts timeouts;
     uint64_t max_body_bytes; /* PX_NO_LIMIT: unlimited */
     bool made_by_route;      /* `route` made it (main/ab-1) and may replace it */
+    bool is_switched_off;    /* switched_off: true. abort did it: matches nothing */
     uint32_t references;     /* private; control thread */
 };
 

@@ -83,6 +83,9 @@ struct px_snapshot_rule {
     struct px_snapshot_mirror mirrors[PX_MIRRORS_MAX];
     uint32_t mirror_count;
     const struct px_cookie_keys *cookie_keys; /* of route/cookie.h, or NULL: not signed */
+    /* Session bindings are a version's id ^ this; another one, after an abort, makes those before
+       it void. 0 from build: set between build and publishing. */
+    uint64_t binding_mask;
 };
 
 struct px_snapshot {

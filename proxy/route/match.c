@@ -265,6 +265,11 @@ static bool match_holds(const struct px_match *match, struct px_route_loop *loop
 bool px_match_rule(const struct px_rule *rule, struct px_route_loop *loop,
                    const struct px_route_request *request, const struct px_explain *explain)
 {
+    if (rule->is_switched_off) {
+        if (explain)
+            px_route_say(explain, "rule %s: switched off by an abort", rule->name);
+        return false;
+    }
     if (rule->match_count == 0) {
         if (explain)
             px_route_say(explain, "rule %s: matches every request", rule->name);

@@ -19,7 +19,7 @@ static void read_cookie(const struct px_route_context *context, struct px_visito
     if (!sticky->affinity_session || !visitor->cookie.has_binding)
         return;
     for (uint32_t i = 0; i < rule->version_count; i++) {
-        if (rule->ids[i] == visitor->cookie.binding)
+        if ((rule->ids[i] ^ rule->binding_mask) == visitor->cookie.binding)
             visitor->bound = i;
     }
 }
@@ -115,7 +115,7 @@ static void set_cookie(const struct px_route_context *context,
         visitor->cookie.has_binding = false;
     } else if (is_bindable && answer->wanted != visitor->bound) {
         visitor->cookie.has_binding = true;
-        visitor->cookie.binding = rule->ids[answer->wanted];
+        visitor->cookie.binding = rule->ids[answer->wanted] ^ rule->binding_mask;
         is_new = true;
         px_route_say(context->explain, "affinity session: a cookie would bind to %s",
                      px_route_version_name(context, answer->wanted));

@@ -16,9 +16,10 @@ READY = r"listening on (\S+?)(?:,|$)"
 
 class Proxy(Process):
     """config is the configuration as a dict; what is absent of listen, admin, metrics and log gets
-    values for a test: free ports on loopback, a socket in the folder, the log on standard output."""
+    values for a test: free ports on loopback, a socket in the folder, the log on standard output.
+    prefix: words before the program, for example unshare."""
 
-    def __init__(self, folder, config, name="turnout", text=None):
+    def __init__(self, folder, config, name="turnout", text=None, prefix=()):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.config = {
@@ -30,7 +31,7 @@ class Proxy(Process):
         }
         self.config_path = self.folder / f"{name}.yaml"
         self.write(text)
-        super().__init__(name, [binary("turnout"), "serve", "-c", self.config_path], folder)
+        super().__init__(name, [*prefix, binary("turnout"), "serve", "-c", self.config_path], folder)
 
     def write(self, text=None):
         """The configuration as it is now (or this text) to the file."""

@@ -3,6 +3,7 @@
 #include "lib/base/log.h"
 #include "tests/unit/admin/edit_table.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -145,9 +146,24 @@ static void on_snapshot(void *context, const struct px_snapshot *snapshot)
     book->snapshots_seen++;
 }
 
+/* The book never looks into keys. */
+static int load_keys(const char *path, char **ret_why, struct px_cookie_keys **ret_keys)
+{
+    (void)path;
+    (void)ret_why;
+    *ret_keys = malloc(1);
+    return *ret_keys ? 0 : -ENOMEM;
+}
+
+static void free_keys(struct px_cookie_keys *keys)
+{
+    free(keys);
+}
+
 static int try_open(struct book *book, char **ret_why)
 {
     static const struct px_registry_ops no_keys = {0};
+    static const struct px_registry_ops keys = {.load_keys = load_keys, .free_keys = free_keys};
     struct px_rulebook_options options = {.control = &book->loop,
                                           .clock = &tn_clock_system,
                                           .on_snapshot = on_snapshot,
@@ -160,7 +176,7 @@ static int try_open(struct book *book, char **ret_why)
     if (px_config_load(book->file, &messages, &config) != 0)
         fail_msg("%s", px_messages_format(&messages));
     px_messages_deinit(&messages);
-    assert_int_equal(px_registry_new(&no_keys, &book->registry), 0);
+    assert_int_equal(px_registry_new(book->has_keys ? &keys : &no_keys, &book->registry), 0);
     options.registry = book->registry;
     options.config = config;
     error = px_rulebook_open(&options, ret_why, &book->book);

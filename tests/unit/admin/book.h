@@ -18,6 +18,7 @@ struct book {
     char store[96];
     struct px_registry *registry;
     struct px_rulebook *book;
+    bool has_keys;         /* key files are taken, whatever they say */
     bool is_by_hand;       /* switching waits for book_switch() */
     struct tn_timer timer; /* else it comes with the next turn */
 

@@ -91,7 +91,10 @@ static void check_without_memory(px_edit_fn *edit, const struct edit_row *row)
         struct px_edit work = {.rules = edit_json(row->rules),
                                .request = edit_json(row->request),
                                .file_rules = edit_json(row->file ? row->file : "[]"),
-                               .notes = json_array()};
+                               .notes = json_array(),
+                               .unbound = json_object(),
+                               .revision = EDIT_REVISION,
+                               .next_revision = EDIT_REVISION + 1};
         int error;
 
         edit_fail_allocation(i);
@@ -105,15 +108,32 @@ static void check_without_memory(px_edit_fn *edit, const struct edit_row *row)
         json_decref(work.request);
         json_decref(work.file_rules);
         json_decref(work.notes);
+        json_decref(work.unbound);
     }
+}
+
+static json_t *json_or_empty(const char *text)
+{
+    return edit_json(text ? text : "{}");
 }
 
 void edit_check(px_edit_fn *edit, const struct edit_row *row)
 {
+    static const struct edit_extras none = {NULL, NULL};
+
+    edit_check_extras(edit, row, &none);
+}
+
+void edit_check_extras(px_edit_fn *edit, const struct edit_row *row,
+                       const struct edit_extras *extras)
+{
     struct px_edit work = {.rules = edit_json(row->rules),
                            .request = edit_json(row->request),
                            .file_rules = edit_json(row->file ? row->file : "[]"),
-                           .notes = json_array()};
+                           .notes = json_array(),
+                           .unbound = json_or_empty(extras->unbound_before),
+                           .revision = EDIT_REVISION,
+                           .next_revision = EDIT_REVISION + 1};
     json_t *file = json_deep_copy(work.file_rules);
     int error = edit(&work);
 
@@ -135,11 +155,14 @@ void edit_check(px_edit_fn *edit, const struct edit_row *row)
             fail_msg("%s: notes", row->what);
         }
     }
+    if (row->after)
+        edit_assert_json(row->what, work.unbound, extras->unbound ? extras->unbound : "{}");
     assert_true(json_equal(file, work.file_rules)); /* borrowed, and left alone */
     json_decref(file);
     json_decref(work.rules);
     json_decref(work.request);
     json_decref(work.file_rules);
     json_decref(work.notes);
+    json_decref(work.unbound);
     check_without_memory(edit, row);
 }

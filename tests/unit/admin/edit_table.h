@@ -8,6 +8,8 @@
 
 #include "proxy/admin/edit.h"
 
+#define EDIT_REVISION 17 /* in force when an edit is checked */
+
 struct edit_row {
     const char *what;  /* the row, in words */
     const char *rules; /* before */
@@ -17,13 +19,22 @@ struct edit_row {
     const char *says;  /* a part of the refusal, or of one of the notes; NULL: no notes at all */
 };
 
+/* What is not in the rules, before and after: JSON; NULL is {}. */
+struct edit_extras {
+    const char *unbound_before;
+    const char *unbound;
+};
+
 /* JSON with ' for "; a new reference. */
 json_t *edit_json(const char *text);
 
 /* Fails unless both are the same JSON. */
 void edit_assert_json(const char *what, const json_t *found, const char *expected);
 
+/* Nothing but the rules may change. */
 void edit_check(px_edit_fn *edit, const struct edit_row *row);
+void edit_check_extras(px_edit_fn *edit, const struct edit_row *row,
+                       const struct edit_extras *extras);
 
 /* From here on jansson's allocation number n (from 0) fails, and all after it. */
 void edit_fail_allocation(int n);

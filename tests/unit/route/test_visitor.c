@@ -237,6 +237,37 @@ static void test_visitor_session_is_bound_anew_after_cut(void **state)
     fixture_free(f);
 }
 
+/* An abort: stable has all the weight, and bindings have another mask. */
+static void test_visitor_session_is_bound_anew_after_an_abort(void **state)
+{
+    static struct jar jar;
+    struct fixture *f = make(50, 50, true);
+
+    (void)state;
+    f->said[0].sticky.affinity_session = true;
+    welcome(f, &jar);
+    fixture_weights(f, 0, 100, 0, 0);
+    f->rules[0].binding_mask = 0x1234567890abcdef;
+    for (int i = 0; i < 100; i++) {
+        struct px_decision moved = *ask_with_cookie(f, &jar.issued[i]);
+
+        assert_int_equal(moved.version, BLUE);
+        assert_int_not_equal(moved.reason, STRATEGY_REASON_BOUND);
+        assert_true(moved.set_cookie_len > 0);
+        assert_true(moved.key == jar.issued[i].key);
+        assert_int_equal(ask_with_cookie(f, &moved)->reason, STRATEGY_REASON_BOUND);
+        assert_int_equal(f->decision.version, BLUE);
+        assert_int_equal(f->decision.set_cookie_len, 0);
+    }
+    /* a later canary does not wake the old binding: the key decides, among all users */
+    fixture_weights(f, 0, 99, 1, 0);
+    for (int i = 0, green = 0; i < 100; i++) {
+        green += ask_with_cookie(f, &jar.issued[i])->version == GREEN;
+        assert_true(green < 20);
+    }
+    fixture_free(f);
+}
+
 static void test_visitor_session_binds_whom_it_finds_unbound(void **state)
 {
     struct fixture *f = make(50, 50, true);
@@ -456,6 +487,7 @@ int main(void)
         cmocka_unit_test(test_visitor_key_rotation_signs_anew),
         cmocka_unit_test(test_visitor_session_stays_bound_at_weight_zero),
         cmocka_unit_test(test_visitor_session_is_bound_anew_after_cut),
+        cmocka_unit_test(test_visitor_session_is_bound_anew_after_an_abort),
         cmocka_unit_test(test_visitor_session_binds_whom_it_finds_unbound),
         cmocka_unit_test(test_visitor_session_is_not_bound_by_a_failover),
         cmocka_unit_test(test_visitor_newcomer_after_failover_comes_back_to_the_same),
