@@ -1,5 +1,6 @@
 #include "cli/args.h"
 
+#include "cli/describe.h"
 #include "lib/base/suggest.h"
 
 #include <stdarg.h>
@@ -176,6 +177,11 @@ bool cli_parse(struct cli_parse *parse, int argc, char **argv)
     struct cursor cursor = {.at = 1, .argc = argc, .argv = argv};
     bool only_words = false;
 
+    if (parse->context->description) {
+        cli_describe_command(parse);
+        parse->exit_code = CLI_DONE;
+        return false;
+    }
     /* Help wins over any mistake on the line: whoever asks is unsure. */
     if (wants_help(argc, argv)) {
         cli_print_help(parse, parse->context->out);

@@ -11,6 +11,7 @@
 #include "lib/base/clock.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 enum cli_exit {
@@ -21,15 +22,31 @@ enum cli_exit {
     CLI_TIMED_OUT = 4, /* or partly applied */
 };
 
+struct json_t;
+
 struct cli_context {
     FILE *out;
     FILE *err;
     bool colour;      /* out is a terminal and NO_COLOR is not set */
     bool is_terminal; /* out is a terminal */
     const struct tn_clock *clock;
+    struct json_t *description; /* not NULL: verbs describe themselves into it (describe.h) */
 };
 
 typedef int(cli_verb_fn)(struct cli_context *context, int argc, char **argv);
+
+struct cli_verb {
+    const char *name;
+    const char *summary;
+    cli_verb_fn *run;
+};
+
+/* Verbs that belong together, as --help shows them. */
+struct cli_section {
+    const char *title;
+    const struct cli_verb *verbs;
+    size_t count;
+};
 
 cli_verb_fn cli_serve, cli_check, cli_reload, cli_get, cli_status, cli_route, cli_set, cli_explain,
     cli_abort;

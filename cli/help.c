@@ -1,5 +1,6 @@
 #include "cli/args.h"
 
+#include "cli/describe.h"
 #include "lib/base/suggest.h"
 
 #include <string.h>
@@ -72,6 +73,8 @@ int cli_dispatch(struct cli_context *context, const struct cli_syntax *syntax,
     struct cli_parse parse = {.context = context, .syntax = syntax};
     struct tn_suggestion nearest = {0};
 
+    if (context->description)
+        return cli_describe_group(&parse, subcommands, count);
     if (argc < 2)
         return cli_usage_error(&parse, "what? Expected %s", syntax->usage);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {

@@ -1,4 +1,5 @@
-#include "cli/cli.h"
+#include "cli/complete.h"
+#include "cli/describe.h"
 
 #include "lib/base/suggest.h"
 
@@ -7,39 +8,27 @@
 #include <string.h>
 #include <unistd.h>
 
-struct verb {
-    const char *name;
-    const char *summary;
-    cli_verb_fn *run;
-};
-
-static const struct verb look[] = {
+static const struct cli_verb look[] = {
     {"get", "rules, shares asked for and got, mirrors, health", cli_get},
     {"status", "wait until every wanted version has a healthy endpoint", cli_status},
     {"explain", "which version a request would get, and why", cli_explain},
 };
 
-static const struct verb change[] = {
+static const struct cli_verb change[] = {
     {"route", "arrange a rule: all, canary, ab, shadow", cli_route},
     {"set", "weights, share, mirror or all rules", cli_set},
     {"abort", "every rule back to its stable version, at once", cli_abort},
 };
 
-static const struct verb run[] = {
+static const struct cli_verb run[] = {
     {"serve", "the proxy, in the foreground", cli_serve},
     {"check", "a configuration file, without starting anything", cli_check},
     {"reload", "let the running proxy read its file again", cli_reload},
 };
 
-struct section {
-    const char *title;
-    const struct verb *verbs;
-    size_t count;
-};
-
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-static const struct section sections[] = {
+static const struct cli_section sections[] = {
     {"Look", look, COUNT_OF(look)},
     {"Change", change, COUNT_OF(change)},
     {"Run", run, COUNT_OF(run)},
@@ -81,12 +70,12 @@ static void print_help(FILE *out)
         "  turnout route canary --stable blue --canary green --share 10%\n"
         "  turnout get -w\n\n"
         "'turnout VERB --help' shows the options of a verb and examples. The running proxy is\n"
-        "looked for at --admin ADDR, $TURNOUT_ADMIN, ./turnout.sock, /run/turnout/turnout.sock.\n"
-        "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 stale revision, 4 timed out.\n",
+        "looked for at --admin ADDR, $TURNOUT_ADMIN, ./turnout.sock, /run/turnout/turnout.sock.\n",
         out);
+    cli_print_exits(out);
 }
 
-static const struct verb *find_verb(const char *name, struct tn_suggestion *suggestion)
+static const struct cli_verb *find_verb(const char *name, struct tn_suggestion *suggestion)
 {
     for (size_t s = 0; s < COUNT_OF(sections); s++) {
         for (size_t v = 0; v < sections[s].count; v++) {
@@ -119,7 +108,7 @@ static int no_such_verb(struct cli_context *context, const char *name,
 static int run_verb(struct cli_context *context, int argc, char **argv)
 {
     struct tn_suggestion suggestion = {0};
-    const struct verb *verb = find_verb(argv[0], &suggestion);
+    const struct cli_verb *verb = find_verb(argv[0], &suggestion);
 
     return verb ? verb->run(context, argc, argv) : no_such_verb(context, argv[0], &suggestion);
 }
@@ -150,6 +139,11 @@ static int dispatch(struct cli_context *context, int argc, char **argv)
         fputs("turnout " TURNOUT_VERSION "\n", context->out);
         return CLI_DONE;
     }
+    /* For what is generated from the tables: man pages and completion. */
+    if (strcmp(argv[0], "--describe") == 0)
+        return cli_describe(context, sections, COUNT_OF(sections), TURNOUT_VERSION);
+    if (strcmp(argv[0], "--complete") == 0)
+        return cli_complete(context, argc, argv);
     return run_verb(context, argc, argv);
 }
 
