@@ -1,9 +1,9 @@
 /*
- * change: the steps of a change, between rulebook.c (the queue, the store, the loops) and the pure
- * parts (edit.h, reload.h).
+ * change: the steps of a change, between rulebook.c (the queue), apply.c (the store, the loops) and
+ * the pure parts (edit.h, reload.h).
  *
- * Private to rulebook.c, open.c, change.c, outcome.c, baseline.c. Ownership: the work belongs to
- * its change.
+ * Private to rulebook.c, apply.c, open.c, change.c, outcome.c, baseline.c. Ownership: the work
+ * belongs to its change.
  */
 #ifndef PX_ADMIN_CHANGE_H
 #define PX_ADMIN_CHANGE_H
@@ -64,10 +64,25 @@ struct px_change_work {
     char *not_durable;        /* why it is in force but not recorded, or NULL */
 };
 
-/* rulebook.c: the queue's turn; here because open.c makes the timer. */
+/* --- rulebook.c: the queue ----------------------------------------------------------------------
+ */
+
+/* Here because open.c makes the timer and the recorder. */
 void px_rulebook_on_turn(struct tn_timer *timer);
-/* rulebook.c: likewise. */
 void px_rulebook_on_recorder_idle(void *context);
+
+void px_rulebook_start_turn(struct px_rulebook *book);
+/* Tells whoever waits for it that nothing is under way any more. */
+void px_rulebook_check_idle(struct px_rulebook *book);
+
+/* --- apply.c: one change, from its turn to its answer -------------------------------------------
+ */
+
+/* The current change, from its request to the moment where somebody has to be waited for. */
+void px_apply_run(struct px_rulebook *book);
+
+/* The current change waits for the disk; the urgent one does not wait for it. */
+void px_apply_give_way(struct px_rulebook *book, const struct px_change *urgent);
 
 /* Sets the answer of a change to a refusal; returns -EINVAL. */
 int px_change_refuse(struct px_change *change, unsigned status, const char *format, ...)
