@@ -216,6 +216,7 @@ static void decide(struct px_admin *admin, struct question *question)
     struct px_explain explain = {.step = on_step, .context = steps};
     struct px_decision decision;
 
+    admin->route->now_ms = admin->clock->monotonic_ns(admin->clock->context) / 1000000;
     px_route_decide(snapshot, admin->route, &request, &explain, &decision);
     px_admin_add_etag(admin, question->call);
     tn_api_answer_json(question->call, 200, answer_of(snapshot, &decision, steps));

@@ -61,7 +61,8 @@ static bool is_same_version(const struct px_version *a, const struct px_version 
 {
     if (!is_same_text(a->name, b->name) || !is_same_text(a->build, b->build) ||
         a->endpoint_count != b->endpoint_count || a->balance != b->balance ||
-        a->max_requests != b->max_requests || !has_same_health(&a->health, &b->health))
+        a->max_requests != b->max_requests || a->slow_start_ms != b->slow_start_ms ||
+        !has_same_health(&a->health, &b->health))
         return false;
     for (uint32_t i = 0; i < a->endpoint_count; i++) {
         if (!is_same_text(a->endpoints[i].text, b->endpoints[i].text))

@@ -40,7 +40,8 @@ struct px_version {
     struct px_address *endpoints;
     uint32_t endpoint_count;
     enum strategy_balance balance;
-    uint32_t max_requests; /* per endpoint, then a bounded queue */
+    uint32_t max_requests;  /* per endpoint, then a bounded queue */
+    uint64_t slow_start_ms; /* 0: an endpoint that came up gets its whole share at once */
     struct px_health_config health;
 };
 

@@ -93,7 +93,7 @@ static const struct px_key version_keys[] = {
     {"max_requests", px_key_u32, offsetof(struct px_version, max_requests), 1, 1000000},
     {.name = "health", .parse = key_health},
     {.name = "kubernetes"},
-    {.name = "slow_start"},
+    {"slow_start", px_key_ms, offsetof(struct px_version, slow_start_ms), 0, 24 * 3600000},
 };
 
 static void parse_version(struct px_parser *parser, const struct px_node *node,

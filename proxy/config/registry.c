@@ -81,6 +81,7 @@ static void inherit(const struct px_registry *registry, struct px_endpoint *endp
         if (other && is_of_version(other, version) && has_address(other, &endpoint->address)) {
             endpoint->up = atomic_load(&other->up);
             endpoint->probed = atomic_load(&other->probed);
+            endpoint->up_since_ms = atomic_load(&other->up_since_ms);
             endpoint->mode = atomic_load(&other->mode);
             return;
         }

@@ -92,6 +92,7 @@ static int build_version(struct build *build, const struct px_version *said,
         .mode = before ? before->mode : STRATEGY_ACTIVE,
         .balance = said->balance,
         .max_requests = said->max_requests,
+        .slow_start_ms = said->slow_start_ms,
         .health = said->health,
     };
     int r = px_registry_version_number(build->registry, said->name, &version->stat);

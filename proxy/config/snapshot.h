@@ -22,15 +22,16 @@
 /* One address. Lives as long as any snapshot names it; keeps health and load across revisions. */
 struct px_endpoint {
     struct px_address address;
-    char label[96];        /* "blue/0" : metrics, log */
-    uint32_t slot;         /* 0 to PX_ENDPOINTS_MAX-1: place in every loop's pool table; free again
-                              after the last reference */
-    uint64_t id;           /* never used twice: tells a slot's endpoints apart */
-    uint32_t index;        /* ordinal within the version */
-    uint32_t version;      /* its version's counter number */
-    _Atomic bool up;       /* health's word; false until the first probe answered */
-    _Atomic bool probed;   /* the first result is in */
-    _Atomic uint32_t mode; /* enum strategy_mode */
+    char label[96];      /* "blue/0" : metrics, log */
+    uint32_t slot;       /* 0 to PX_ENDPOINTS_MAX-1: place in every loop's pool table; free again
+                            after the last reference */
+    uint64_t id;         /* never used twice: tells a slot's endpoints apart */
+    uint32_t index;      /* ordinal within the version */
+    uint32_t version;    /* its version's counter number */
+    _Atomic bool up;     /* health's word; false until the first probe answered */
+    _Atomic bool probed; /* the first result is in */
+    _Atomic uint64_t up_since_ms; /* monotonic: up, or back from an ejection */
+    _Atomic uint32_t mode;        /* enum strategy_mode */
     _Atomic uint32_t
         in_flight; /* requests; never more than the version's max_requests; tunnels included */
     _Atomic uint32_t tunnels;
@@ -49,6 +50,7 @@ struct px_snapshot_version {
     uint32_t mode; /* enum strategy_mode: previous's; set anew between build and publishing */
     enum strategy_balance balance;
     uint32_t max_requests;
+    uint64_t slow_start_ms;
     struct px_health_config health;
     struct px_endpoint **endpoints;
     uint32_t endpoint_count;

@@ -50,6 +50,7 @@ static struct px_ejection_question count(const struct px_snapshot_version *versi
 static void let_in(struct px_prober *prober)
 {
     atomic_store(&prober->endpoint->failures, 0);
+    atomic_store(&prober->endpoint->up_since_ms, tn_loop_now_ms(px_health_loop(prober->health)));
     atomic_store(&prober->endpoint->ejected, false);
     tn_log(TN_LOG_INFO, "health", "%s takes requests again", prober->endpoint->label);
 }

@@ -84,6 +84,8 @@ void px_health_result(struct px_prober *prober, bool ok)
         px_health_judge(&prober->verdict, ok, prober->config.up_after, prober->config.down_after);
 
     if (is_news) {
+        if (prober->verdict.is_up)
+            atomic_store(&endpoint->up_since_ms, tn_loop_now_ms(health->options.loop));
         atomic_store(&endpoint->up, prober->verdict.is_up);
         atomic_store(&endpoint->probed, true);
         if (prober->verdict.is_up)

@@ -30,8 +30,19 @@ bool px_pick_has_room(const struct px_snapshot_version *version, const struct px
     return atomic_load_explicit(&endpoint->in_flight, memory_order_relaxed) < version->max_requests;
 }
 
+uint32_t px_pick_cold(const struct px_snapshot_version *version, const struct px_endpoint *endpoint,
+                      uint64_t now_ms)
+{
+    uint64_t since_ms = atomic_load_explicit(&endpoint->up_since_ms, memory_order_relaxed);
+
+    if (version->slow_start_ms == 0)
+        return 0;
+    return strategy_cold(now_ms > since_ms ? now_ms - since_ms : 0, version->slow_start_ms);
+}
+
 /* Copies of mirrors are work like any other, but take no room. */
-static void describe(const struct px_snapshot_version *version, struct strategy_endpoint *endpoints)
+static void describe(const struct px_snapshot_version *version, uint64_t now_ms,
+                     struct strategy_endpoint *endpoints)
 {
     for (uint32_t i = 0; i < version->endpoint_count; i++) {
         const struct px_endpoint *endpoint = version->endpoints[i];
@@ -40,6 +51,7 @@ static void describe(const struct px_snapshot_version *version, struct strategy_
         endpoints[i] = (struct strategy_endpoint){
             .index = endpoint->index,
             .in_flight = in_flight + atomic_load_explicit(&endpoint->copies, memory_order_relaxed),
+            .cold = px_pick_cold(version, endpoint, now_ms),
             .mode = (uint8_t)atomic_load_explicit(&endpoint->mode, memory_order_relaxed),
             .up = is_well(endpoint),
             .full = in_flight >= version->max_requests,
@@ -75,7 +87,7 @@ static uint32_t ask(const struct px_pick_question *question, enum strategy_balan
     uint32_t place = STRATEGY_NONE;
 
     assert(version->endpoint_count <= PX_ENDPOINTS_MAX);
-    describe(version, endpoints);
+    describe(version, question->loop->now_ms, endpoints);
     for (uint32_t i = 0; i < question->tried_count; i++) {
         if (question->tried[i] < version->endpoint_count)
             endpoints[question->tried[i]].tried = true;
@@ -105,6 +117,7 @@ uint32_t px_pick_endpoint(const struct px_pick_question *question)
 
         /* what round_robin answers whatever the others are like: don't look at all 1,000 */
         if (px_pick_is_open(version->endpoints[place], false) &&
+            px_pick_cold(version, version->endpoints[place], question->loop->now_ms) == 0 &&
             (question->ignores_room || px_pick_has_room(version, version->endpoints[place])))
             return place;
     }

@@ -31,6 +31,10 @@ uint32_t px_pick_home(const struct px_snapshot_version *version, uint64_t key);
 /* Can it answer, and is it open to users with a key (also while draining) or to anybody? */
 bool px_pick_is_open(const struct px_endpoint *endpoint, bool has_key);
 
+/* How cold it is (strategy_endpoint.cold): the version's slow_start since it came up. */
+uint32_t px_pick_cold(const struct px_snapshot_version *version, const struct px_endpoint *endpoint,
+                      uint64_t now_ms);
+
 /* Has it fewer than max_requests under way? */
 bool px_pick_has_room(const struct px_snapshot_version *version,
                       const struct px_endpoint *endpoint);

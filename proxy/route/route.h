@@ -24,6 +24,7 @@
 struct px_route_loop {
     struct tn_random random;
     uint64_t start;                       /* hash of proxy and loop */
+    uint64_t now_ms;                      /* monotonic; the caller keeps it: slow start */
     uint64_t endpoint_n[PX_VERSIONS_MAX]; /* by version stat */
     void *regex_memory;                   /* pcre2_match_data */
     void *regex_context;                  /* with the match limit */

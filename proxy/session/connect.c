@@ -111,6 +111,7 @@ static uint32_t choose_again(const struct px_exchange *exchange)
     const struct px_decision *decision = &exchange->decision;
     struct px_route_loop *loop = &exchange->client->session->route;
 
+    loop->now_ms = tn_loop_now_ms(exchange->client->session->loop);
     if (!decision->is_pinned)
         return px_route_endpoint(snapshot, loop, decision, exchange->tried, exchange->tries);
     if (px_route_is_open(snapshot, decision))
@@ -216,6 +217,7 @@ static bool try_again(struct px_exchange *exchange, const struct px_retry_questi
          */
         exchange->has_retried_reused = true;
     } else {
+        session->route.now_ms = tn_loop_now_ms(session->loop);
         next = px_route_endpoint(exchange->rules->snapshot, &session->route, &exchange->decision,
                                  exchange->tried, exchange->tries);
         if (next == STRATEGY_NONE)

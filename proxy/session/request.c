@@ -61,6 +61,7 @@ static void decide(struct px_exchange *exchange)
                 : NULL;
     request.https = proto && tn_str_equal_nocase(tn_http_view(&exchange->request, proto->value),
                                                  TN_STR("https"));
+    session->route.now_ms = tn_loop_now_ms(session->loop);
     px_route_decide(snapshot, &session->route, &request, NULL, &exchange->decision);
     exchange->rule = &snapshot->rules[exchange->decision.rule];
     cell = px_exchange_cell(exchange);

@@ -20,6 +20,8 @@
 
 #define STRATEGY_VERSIONS_MAX 16
 #define STRATEGY_WEIGHT_MAX 1000000u
+#define STRATEGY_ENDPOINTS_MAX 4096
+#define STRATEGY_WARM 1000u
 #define STRATEGY_NONE UINT32_MAX
 
 /* splitmix64: spreads any 64-bit number. An id and a key are joined as mix(key ^ mix(id)). */
@@ -113,7 +115,8 @@ uint64_t strategy_key_propose(const struct strategy_version_question *question, 
 struct strategy_endpoint {
     uint32_t index; /* ordinal: identity for rendezvous */
     uint32_t in_flight;
-    uint8_t mode; /* enum strategy_mode */
+    uint32_t cold; /* slow start: thousandths of its share that it does not get yet; 0: warm */
+    uint8_t mode;  /* enum strategy_mode */
     bool up;
     bool tried; /* by an earlier try of this request */
     bool full;  /* has as many requests as it may have: passed over */
@@ -140,6 +143,12 @@ const struct strategy_balance_ops *strategy_balance_ops(enum strategy_balance ba
 /* By the configuration's word; NULL when there is none of that name. */
 const struct strategy_balance_ops *strategy_find_balance(const char *name,
                                                          enum strategy_balance *ret_balance);
+
+/*
+ * slow_start: an endpoint that has just come up gets a tenth of its share at first and more with
+ * time, in a straight line. 0 to 900 for strategy_endpoint.cold; up to a slow start of a year.
+ */
+uint32_t strategy_cold(uint64_t up_for_ms, uint64_t slow_start_ms);
 
 /* mirror_sample: whether the n-th eligible request of a mirror is mirrored, as slots of ppm out of
  * 1,000,000: 25 % of 10,000 is 2,500 +-1. */

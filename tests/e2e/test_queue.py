@@ -103,6 +103,32 @@ def test_queue_times_out_overflows_and_forgets_who_left(start_recorder, start_pr
     assert (ends["/over"], ends["/second"], ends["/third"]) == ("overloaded", "queue_timeout", "client_left")
 
 
+def test_slow_start_holds_back_who_has_just_come(start_fleet, start_proxy):
+    fleet = start_fleet(blue=3)
+    settings = config(fleet, rule({"blue": 1}), threads=2)
+    settings["versions"]["blue"]["slow_start"] = "6s"
+    proxy = start_proxy(settings)
+
+    def pods():
+        outcomes = load.run(proxy.address, [load.get_request("/count")] * 600, connections=4)
+        assert load.losses(outcomes) == []
+        return [load.pods(outcomes)[f"app-blue-{i}"] for i in range(3)]
+
+    # All came at once: nobody is held back.
+    assert all(abs(n - 200) <= 30 for n in pods())
+    time.sleep(6)
+    assert all(abs(n - 200) <= 2 for n in pods())
+    fleet["blue"][1].kill()
+    eventually(lambda: proxy.metrics().sum("turnout_endpoint_up", version="blue") == 2)
+    fleet["blue"][1].start()
+    eventually(lambda: proxy.metrics().sum("turnout_endpoint_up", version="blue") == 3)
+    # 29 of 600 in the first moment, 103 after two seconds.
+    held_back = pods()
+    assert 5 <= held_back[1] <= 110 and abs(held_back[0] - held_back[2]) <= 60, held_back
+    time.sleep(6)
+    assert all(abs(n - 200) <= 2 for n in pods())
+
+
 def test_spilled_users_are_counted(start_fleet, start_proxy):
     fleet = start_fleet(blue=3)
     proxy = start_proxy(config(fleet, rule({"blue": 1}, sticky={"by": "header:X-User", "scope": "endpoint"})))

@@ -80,6 +80,8 @@ static void test_reload_what_changes_at_once(void **state)
         LISTEN "versions: {blue: {endpoints: [\"127.0.0.1:1\", \"127.0.0.1:2\"], build: \"1\", "
                "max_requests: 7}}\n" RULES,
         LISTEN "versions: {blue: {endpoints: [\"127.0.0.1:1\", \"127.0.0.1:2\"], build: \"1\", "
+               "slow_start: 30s}}\n" RULES,
+        LISTEN "versions: {blue: {endpoints: [\"127.0.0.1:1\", \"127.0.0.1:2\"], build: \"1\", "
                "health: {path: /x}}}\n" RULES,
         LISTEN "versions: {blue: {endpoints: [\"127.0.0.1:1\", \"127.0.0.1:2\"], build: \"1\", "
                "health: {down_after: 9}}}\n" RULES,

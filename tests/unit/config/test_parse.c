@@ -25,6 +25,7 @@ static void test_parse_defaults_are_those_of_the_design(void **state)
     assert_string_equal(version->build, "");
     assert_int_equal(version->balance, STRATEGY_ROUND_ROBIN);
     assert_int_equal(version->max_requests, 512);
+    assert_int_equal(version->slow_start_ms, 0);
     assert_string_equal(version->health.path, "/readyz");
     assert_int_equal(version->health.interval_ms, 2000);
     assert_int_equal(version->health.timeout_ms, 1000);
@@ -143,7 +144,7 @@ static void test_parse_what_a_version_says(void **state)
         "listen: ['127.0.0.1:0']\nthreads: 4\nlog: {access: stderr, format: combined}\n"
         "versions:\n"
         "  a: {endpoints: ['127.0.0.1:1', '[::1]:1'], build: 'registry.local/app:2@sha256', "
-        "balance: hash, max_requests: 7,\n"
+        "balance: hash, max_requests: 7, slow_start: 90s,\n"
         "      health: {path: /healthz?full=1, interval: 100ms, timeout: 100ms, up_after: 1, "
         "down_after: 9}}\n"
         "  b.2_x-y: {endpoints: ['127.0.0.1:2'], balance: least_requests}\n"
@@ -155,6 +156,7 @@ static void test_parse_what_a_version_says(void **state)
     assert_string_equal(version->build, "registry.local/app:2@sha256");
     assert_int_equal(version->balance, STRATEGY_HASH);
     assert_int_equal(version->max_requests, 7);
+    assert_int_equal(version->slow_start_ms, 90000);
     assert_string_equal(version->health.path, "/healthz?full=1");
     assert_int_equal(version->health.interval_ms, 100);
     assert_int_equal(version->health.up_after, 1);

@@ -424,6 +424,7 @@ static void test_health_goes_down_after_three_and_up_after_two(void **state)
 {
     struct fixture *fixture = *state;
     struct service *service = start(fixture, OK);
+    uint64_t came_up;
     unsigned before;
 
     update(fixture);
@@ -435,9 +436,12 @@ static void test_health_goes_down_after_three_and_up_after_two(void **state)
     assert_int_equal(service->requests - before, 3);
     service->answer = OK;
     before = service->requests;
+    came_up = fixture->endpoints[0].up_since_ms;
     while (!is_up(fixture, 0))
         pass(fixture, 50);
     assert_int_equal(service->requests - before, 2);
+    assert_true(fixture->endpoints[0].up_since_ms > came_up);
+    assert_in_range(tn_loop_now_ms(&fixture->loop) - fixture->endpoints[0].up_since_ms, 0, 60);
 }
 
 static void test_health_pauses_are_an_interval_but_the_first(void **state)

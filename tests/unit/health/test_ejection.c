@@ -165,6 +165,7 @@ static void test_ejection_ends_by_itself_and_the_next_is_longer(void **state)
     first = until_let_in(stage, endpoint);
     assert_true(first >= FIRST_MS - TN_DEADLINE_TICK_MS);
     assert_int_equal(endpoint->failures, 0);
+    assert_int_equal(endpoint->up_since_ms, tn_loop_now_ms(&stage->loop));
     for (uint32_t i = 0; i < ENDPOINTS; i++)
         stage->list[i]->up = true; /* the first probe has found nobody meanwhile */
     assert_true(px_health_eject(stage->health, &stage->snapshot, endpoint));

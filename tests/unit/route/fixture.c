@@ -31,6 +31,7 @@ struct fixture *fixture_new(void)
             .stat = v,
             .endpoints = fixture->lists[v],
             .endpoint_count = FIXTURE_ENDPOINTS,
+            .max_requests = 512,
         };
     }
     fixture->snapshot.versions = fixture->versions;

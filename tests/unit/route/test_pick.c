@@ -210,6 +210,74 @@ static void test_pick_any_open(void **state)
     fixture_free(f);
 }
 
+static void test_pick_passes_over_those_with_max_requests(void **state)
+{
+    struct fixture *f = fixture_new();
+    uint64_t key;
+
+    (void)state;
+    for (uint32_t i = 0; i < 3; i++)
+        f->endpoints[BLUE][i].in_flight = 512;
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(pick(f), 3);
+    for (key = 0; key < 8; key++)
+        assert_int_equal(pick_key(f, BLUE, key), 3);
+    /* all full: who it would be, so that somebody can be waited for */
+    f->endpoints[BLUE][3].in_flight = 512;
+    assert_in_range(pick(f), 0, 3);
+    f->endpoints[BLUE][0].up = f->endpoints[BLUE][1].up = f->endpoints[BLUE][2].up = false;
+    assert_int_equal(pick(f), 3);
+    fixture_free(f);
+}
+
+/* Copies of mirrors weigh as much as requests, but take no room, and are not kept away by any. */
+static void test_pick_copies_are_load_without_room(void **state)
+{
+    struct fixture *f = fixture_new();
+    struct px_pick_question question = {
+        .version = &f->versions[BLUE], .loop = &f->loop, .ignores_room = true};
+    uint32_t met = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < FIXTURE_ENDPOINTS; i++)
+        f->endpoints[BLUE][i].copies = 600;
+    assert_true(px_pick_has_room(&f->versions[BLUE], &f->endpoints[BLUE][0]));
+    f->endpoints[BLUE][2].copies = 3;
+    f->versions[BLUE].balance = STRATEGY_LEAST_REQUESTS;
+    assert_int_equal(pick(f), 2);
+    f->versions[BLUE].balance = STRATEGY_ROUND_ROBIN;
+    f->endpoints[BLUE][1].in_flight = 512;
+    for (int i = 0; i < 4; i++)
+        met |= 1u << px_pick_endpoint(&question);
+    assert_int_equal(met, 15);
+    fixture_free(f);
+}
+
+static void test_pick_slow_start_counts_from_when_it_came_up(void **state)
+{
+    struct fixture *f = fixture_new();
+    uint32_t counted[FIXTURE_ENDPOINTS] = {0};
+
+    (void)state;
+    f->versions[BLUE].slow_start_ms = 10000;
+    f->loop.now_ms = 1000000;
+    f->endpoints[BLUE][1].up_since_ms = 1000000 - 5000; /* 55 % of a share */
+    f->endpoints[BLUE][2].up_since_ms = 1000000 + 7;    /* another thread's clock: 10 % */
+    for (int i = 0; i < 10000; i++)
+        counted[pick(f)]++;
+    assert_in_range(counted[0], 3593, 3953); /* 10,000 / 2.65 is 3,774, four sigma of 45 */
+    assert_in_range(counted[3], 3593, 3953);
+    assert_in_range(counted[1], 1896, 2255);
+    assert_in_range(counted[2], 300, 455);
+    f->loop.now_ms += 10007;
+    memset(counted, 0, sizeof(counted));
+    for (int i = 0; i < 400; i++)
+        counted[pick(f)]++;
+    for (int i = 0; i < FIXTURE_ENDPOINTS; i++)
+        assert_int_equal(counted[i], 100);
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +291,9 @@ int main(void)
         cmocka_unit_test(test_pick_another_than_those_tried),
         cmocka_unit_test(test_pick_among_a_thousand),
         cmocka_unit_test(test_pick_any_open),
+        cmocka_unit_test(test_pick_passes_over_those_with_max_requests),
+        cmocka_unit_test(test_pick_copies_are_load_without_room),
+        cmocka_unit_test(test_pick_slow_start_counts_from_when_it_came_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,6 +181,25 @@ static void test_choose_endpoint_tried_ones_are_out(void **state)
     }
 }
 
+static void test_choose_endpoint_full_ones_are_passed_over(void **state)
+{
+    struct strategy_endpoint endpoints[3];
+    struct strategy_endpoint_question question = make(endpoints, 3);
+
+    (void)state;
+    endpoints[1].full = true;
+    for (int balance = 0; balance < 3; balance++) {
+        for (int has_key = 0; has_key < 2; has_key++) {
+            question.has_key = has_key;
+            for (question.n = question.key = 0; question.n < 20; question.n++, question.key++)
+                assert_int_not_equal(choose((enum strategy_balance)balance, &question), 1);
+        }
+    }
+    endpoints[0].full = endpoints[2].full = true;
+    for (int balance = 0; balance < 3; balance++)
+        assert_int_equal(choose((enum strategy_balance)balance, &question), STRATEGY_NONE);
+}
+
 static void test_choose_endpoint_nobody(void **state)
 {
     struct strategy_endpoint endpoints[3];
@@ -245,6 +264,7 @@ int main(void)
         cmocka_unit_test(test_choose_endpoint_hash_without_key_takes_turns),
         cmocka_unit_test(test_choose_endpoint_draining_keeps_only_its_own),
         cmocka_unit_test(test_choose_endpoint_tried_ones_are_out),
+        cmocka_unit_test(test_choose_endpoint_full_ones_are_passed_over),
         cmocka_unit_test(test_choose_endpoint_nobody),
         cmocka_unit_test(test_choose_endpoint_many),
         cmocka_unit_test(test_choose_endpoint_balances_have_names),
