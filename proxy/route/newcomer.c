@@ -9,7 +9,7 @@ static bool has_open_home(const struct px_snapshot_version *version, uint64_t ke
 {
     uint32_t home = px_pick_home(version, key);
 
-    return home != STRATEGY_NONE && px_pick_is_open(version->endpoints[home], false);
+    return home != STRATEGY_NONE && px_pick_is_open(version, home, false);
 }
 
 bool px_newcomer_draw(const struct px_newcomer_question *newcomer, struct tn_random *random,

@@ -9,17 +9,43 @@ static bool is_well(const struct px_endpoint *endpoint)
            !atomic_load_explicit(&endpoint->ejected, memory_order_relaxed);
 }
 
-bool px_pick_is_open(const struct px_endpoint *endpoint, bool has_key)
+/* New, and its first probe is under way: it may be as good as any. */
+static bool is_unknown(const struct px_endpoint *endpoint)
+{
+    return !atomic_load_explicit(&endpoint->probed, memory_order_relaxed) &&
+           !atomic_load_explicit(&endpoint->ejected, memory_order_relaxed);
+}
+
+static bool lets_in(const struct px_endpoint *endpoint, bool has_key)
 {
     uint32_t mode = atomic_load_explicit(&endpoint->mode, memory_order_relaxed);
 
-    return is_well(endpoint) && (mode == STRATEGY_ACTIVE || (has_key && mode == STRATEGY_DRAINING));
+    return mode == STRATEGY_ACTIVE || (has_key && mode == STRATEGY_DRAINING);
+}
+
+static bool any_well(const struct px_snapshot_version *version, bool has_key)
+{
+    for (uint32_t i = 0; i < version->endpoint_count; i++) {
+        if (is_well(version->endpoints[i]) && lets_in(version->endpoints[i], has_key))
+            return true;
+    }
+    return false;
+}
+
+bool px_pick_is_open(const struct px_snapshot_version *version, uint32_t place, bool has_key)
+{
+    const struct px_endpoint *endpoint = version->endpoints[place];
+
+    return lets_in(endpoint, has_key) &&
+           (is_well(endpoint) || (is_unknown(endpoint) && !any_well(version, has_key)));
 }
 
 bool px_pick_any_open(const struct px_snapshot_version *version, bool has_key)
 {
+    if (any_well(version, has_key))
+        return true;
     for (uint32_t i = 0; i < version->endpoint_count; i++) {
-        if (px_pick_is_open(version->endpoints[i], has_key))
+        if (is_unknown(version->endpoints[i]) && lets_in(version->endpoints[i], has_key))
             return true;
     }
     return false;
@@ -41,9 +67,11 @@ uint32_t px_pick_cold(const struct px_snapshot_version *version, const struct px
 }
 
 /* Copies of mirrors are work like any other, but take no room. */
-static void describe(const struct px_snapshot_version *version, uint64_t now_ms,
-                     struct strategy_endpoint *endpoints)
+static void describe(const struct px_pick_question *question, struct strategy_endpoint *endpoints)
 {
+    const struct px_snapshot_version *version = question->version;
+    bool takes_unknown = !any_well(version, question->has_key);
+
     for (uint32_t i = 0; i < version->endpoint_count; i++) {
         const struct px_endpoint *endpoint = version->endpoints[i];
         uint32_t in_flight = atomic_load_explicit(&endpoint->in_flight, memory_order_relaxed);
@@ -51,9 +79,9 @@ static void describe(const struct px_snapshot_version *version, uint64_t now_ms,
         endpoints[i] = (struct strategy_endpoint){
             .index = endpoint->index,
             .in_flight = in_flight + atomic_load_explicit(&endpoint->copies, memory_order_relaxed),
-            .cold = px_pick_cold(version, endpoint, now_ms),
+            .cold = px_pick_cold(version, endpoint, question->loop->now_ms),
             .mode = (uint8_t)atomic_load_explicit(&endpoint->mode, memory_order_relaxed),
-            .up = is_well(endpoint),
+            .up = is_well(endpoint) || (takes_unknown && is_unknown(endpoint)),
             .full = in_flight >= version->max_requests,
         };
     }
@@ -87,7 +115,7 @@ static uint32_t ask(const struct px_pick_question *question, enum strategy_balan
     uint32_t place = STRATEGY_NONE;
 
     assert(version->endpoint_count <= PX_ENDPOINTS_MAX);
-    describe(version, question->loop->now_ms, endpoints);
+    describe(question, endpoints);
     for (uint32_t i = 0; i < question->tried_count; i++) {
         if (question->tried[i] < version->endpoint_count)
             endpoints[question->tried[i]].tried = true;
@@ -116,7 +144,7 @@ uint32_t px_pick_endpoint(const struct px_pick_question *question)
         uint32_t place = (uint32_t)(n % version->endpoint_count);
 
         /* what round_robin answers whatever the others are like: don't look at all 1,000 */
-        if (px_pick_is_open(version->endpoints[place], false) &&
+        if (is_well(version->endpoints[place]) && lets_in(version->endpoints[place], false) &&
             px_pick_cold(version, version->endpoints[place], question->loop->now_ms) == 0 &&
             (question->ignores_room || px_pick_has_room(version, version->endpoints[place])))
             return place;

@@ -28,8 +28,12 @@ uint32_t px_pick_endpoint(const struct px_pick_question *question);
 /* Where the key belongs when every endpoint can answer. STRATEGY_NONE: the version has none. */
 uint32_t px_pick_home(const struct px_snapshot_version *version, uint64_t key);
 
-/* Can it answer, and is it open to users with a key (also while draining) or to anybody? */
-bool px_pick_is_open(const struct px_endpoint *endpoint, bool has_key);
+/*
+ * Can it answer, and is it open to users with a key (also while draining) or to anybody? Of one
+ * that was not probed yet nobody knows: it counts as open while no other one of its version is, so
+ * that a reload that replaces them all refuses nobody until the first results are in.
+ */
+bool px_pick_is_open(const struct px_snapshot_version *version, uint32_t place, bool has_key);
 
 /* How cold it is (strategy_endpoint.cold): the version's slow_start since it came up. */
 uint32_t px_pick_cold(const struct px_snapshot_version *version, const struct px_endpoint *endpoint,

@@ -133,7 +133,7 @@ static uint32_t choose_endpoint(const struct px_route_context *context,
     if (!decision->has_key || !sticky->scope_endpoint)
         return px_pick_endpoint(&question);
     home = px_pick_home(version, decision->key);
-    if (home == STRATEGY_NONE || px_pick_is_open(version->endpoints[home], true)) {
+    if (home == STRATEGY_NONE || px_pick_is_open(version, home, true)) {
         decision->is_pinned = home != STRATEGY_NONE;
         return home;
     }
@@ -202,7 +202,7 @@ bool px_route_is_open(const struct px_snapshot *snapshot, const struct px_decisi
 {
     const struct px_snapshot_version *version = &snapshot->versions[decision->version];
 
-    return px_pick_is_open(version->endpoints[decision->endpoint], decision->has_endpoint_key);
+    return px_pick_is_open(version, decision->endpoint, decision->has_endpoint_key);
 }
 
 uint32_t px_route_endpoint(const struct px_snapshot *snapshot, struct px_route_loop *loop,

@@ -1,4 +1,9 @@
-"""Reload, stop, crash: not one request that was sent fails."""
+"""Reload, stop, crash: not one request that was sent fails.
+
+A stop ends with the process; the next one is started when it is gone, and takes the same port. In between connections
+are refused, which every client knows what to do about: nothing was sent. What counts as lost: a request that was sent,
+on a connection that was accepted, and got no whole answer, or an answer that is not the service's.
+"""
 import itertools
 import random
 import signal
@@ -6,45 +11,98 @@ import threading
 import time
 
 import pytest
-from line import config, eventually, rule
+from line import config, eventually, rule, versions
 from support import load
 from support.http1 import Connection, get, get_admin
 
 
-def steady_load(fleet, proxy, seconds, rate=2000):
-    """Keep-alive load; a SIGHUP each second (each with other weights), SIGTERM at the end."""
-    signals = []
-
-    def on_tick(now):
-        if now >= len(signals) + 1 and now < seconds:
-            signals.append(now)
-            share = 10 + 10 * (len(signals) % 5)
-            proxy.config["rules"] = [rule({"blue": 100 - share, "green": share})]
-            proxy.write()
-            proxy.reload()
-        elif now >= seconds and signals[-1:] != ["TERM"]:
-            signals.append("TERM")
-            proxy.signal(signal.SIGTERM)
-
-    outcomes = load.run(proxy.address, itertools.repeat(load.get_request()), connections=16,
-                        seconds=seconds + 5, rate=rate, on_tick=on_tick)
-    return outcomes, signals
-
-
-@pytest.mark.long
-def test_reload_each_second_and_stop_lose_nothing(start_fleet, start_proxy, is_long):
+def test_stop_refuses_new_connections_and_nothing_else(start_fleet, start_proxy):
     fleet = start_fleet(blue=2, green=2)
     proxy = start_proxy(config(fleet, rule({"blue": 90, "green": 10}), threads=2))
-    outcomes, signals = steady_load(fleet, proxy, 30 if is_long else 10)
-    assert signals[-1] == "TERM" and len(signals) >= (29 if is_long else 9)
+    told = []
+
+    def on_tick(now):
+        if now >= 2 and not told:
+            told.append(now)
+            proxy.signal(signal.SIGTERM)
+
+    outcomes = load.run(proxy.address, itertools.repeat(load.get_request()), connections=16, seconds=10, on_tick=on_tick)
     assert proxy.stop(30) == 0
     losses = load.losses(outcomes)
     assert losses == [], f"{len(losses)} of {len(outcomes)}: {losses[:5]}"
-    # After the stop new connections are refused, and nothing else.
     assert {o.failure for o in outcomes} == {None, "refused"}
     answered = [o for o in outcomes if o.status == 200]
-    assert len(answered) > (20000 if is_long else 7000)
-    assert fleet.visits() == len(answered)
+    assert len(answered) > 1000 and fleet.visits() == len(answered)
+
+
+def changed(fleet, i):
+    """The i-th configuration: other versions, rules and limits than the one before."""
+    a, b, c = fleet.addresses("blue")
+    green = fleet.addresses("green")
+    # Endpoints leave, come back, change places; and all of a version's are replaced at once.
+    blues = [[a, b, c], [b, c], [a], [c, b], [a, c]]
+    share = 10 + 10 * (i % 5)
+    rules = [rule({"blue": 100 - share, "green": share}, timeouts={"idle": f"{30 + i}s"})]
+    if i % 3 == 2:
+        rules.insert(0, rule({"green": 1}, name=f"testers-{i % 2}", match=[{"headers": [{"name": "X-Tester", "value": "yes"}]}]))
+    return {"versions": versions(blue=blues[i % len(blues)], green=green if i % 2 else green[:1]), "rules": rules,
+            "limits": {"keep_alive": f"{30 + i}s", "upstream_idle": f"{2 + i % 3}s", "upstream_idle_connections": 1 + i % 20,
+                       "upstream_requests": 50 + i, "side_buffer": f"{16 + i}KiB", "stop_grace": "10s"}}
+
+
+class Beside(threading.Thread):
+    """A load in a thread of its own, so that events can be conducted by the main one: the children of a thread that ends
+    are ended with it."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(daemon=True)
+        self.load = load.Load(*arguments, **options)
+        self.failure = None
+
+    def run(self):
+        try:
+            self.load.run()
+        except BaseException as failure:
+            self.failure = failure
+
+    def wait_for(self, count):
+        """Until so many requests have ended."""
+        while len(self.load.outcomes) < count and self.is_alive():
+            time.sleep(0.002)
+
+    def finish(self, timeout):
+        self.join(timeout)
+        assert not self.is_alive() and self.failure is None, self.failure
+        return self.load.outcomes
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["keep-alive", "one request per connection"])
+def test_reloads_and_stops_lose_nothing(kind, start_fleet, start_proxy, is_long):
+    """20 reloads and 20 stops, by turns, while 100,000 requests are sent (in short: 5 and 5 of 10,000)."""
+    rounds, count = (20, 100000) if is_long else (5, 10000)
+    fleet = start_fleet(blue=3, green=2)
+    proxy = start_proxy({**changed(fleet, 0), "threads": 2})
+    is_fresh = kind != "keep-alive"
+    # Of those with a connection each, every other one says so, and the proxy closes first.
+    requests = itertools.cycle([load.get_request(), load.get_request(connection="close") if is_fresh else load.get_request()])
+    beside = Beside(proxy.address, itertools.islice(requests, count), fresh=is_fresh, patient=True, timeout=20)
+    beside.start()
+    for number in range(1, rounds + 1):
+        beside.wait_for((2 * number - 1) * count // (2 * rounds + 1))
+        proxy.config.update(changed(fleet, number))
+        proxy.write()
+        proxy.reload()
+        proxy.wait_for("reload: done")
+        beside.wait_for(2 * number * count // (2 * rounds + 1))
+        proxy.signal(signal.SIGTERM)
+        assert proxy.wait(30) == 0
+        proxy.start()
+    outcomes = beside.finish(60)
+    losses = load.losses(outcomes)
+    print(f"{kind}: {len(outcomes)} requests sent, {len(losses)} failed; {rounds} reloads, {rounds} stops")
+    assert losses == [], f"{len(losses)} of {len(outcomes)}: {losses[:5]}"
+    assert len(outcomes) == count and fleet.visits() == count  # each was answered, and counted once
     assert set(load.versions(outcomes)) == {"blue", "green"}
 
 

@@ -47,26 +47,57 @@ class Lane:
         self.load = load
         self.socket = None
         self.buffer = b""
-        self.outcome = None
+        self.request = None  # (index, bytes) to be sent
+        self.outcome = None  # of the one that was sent
+        self.is_connecting = False
+        self.since = 0.0  # connecting, or waiting to try again
+        self.refused_since = None
         self.answered = 0  # on this connection
 
     def open(self):
+        """False when nobody listens any more."""
         self.socket = socket.socket(socket.AF_INET)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.setblocking(False)
         try:
             if self.load.source:
                 self.socket.bind((self.load.source, 0))
-            self.socket.connect(self.load.address)  # loopback: at once
-        except OSError as error:
+            error = self.socket.connect_ex(self.load.address)
+        except OSError as failure:
+            error = failure.errno
+        if error not in (0, errno.EINPROGRESS):
             self.socket.close()
             self.socket = None
-            return error.errno
-        self.socket.setblocking(False)
-        self.load.selector.register(self.socket, selectors.EVENT_READ, self)
+            return self.on_unopened(error)
         self.buffer, self.answered = b"", 0
-        return 0
+        self.is_connecting, self.since = error != 0, time.monotonic()
+        self.load.selector.register(self.socket, selectors.EVENT_WRITE if error else selectors.EVENT_READ, self)
+        return True if error else self.send()
+
+    def on_connected(self):
+        error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            self.drop()
+            return self.on_unopened(error)
+        self.is_connecting = False
+        self.load.selector.modify(self.socket, selectors.EVENT_READ, self)
+        return self.send()
+
+    def on_unopened(self, error):
+        now = time.monotonic()
+        self.refused_since = self.refused_since or now
+        if error in REFUSED and self.load.is_patient and now - self.refused_since < self.load.timeout:
+            self.load.refused += 1
+            self.since = now
+            self.load.later.append(self)
+            return True
+        self.outcome = Outcome(self.request[0], time.monotonic(), False)
+        self.request = None
+        self.fail("refused" if error in REFUSED else "unreachable")
+        return False
 
     def drop(self):
+        self.is_connecting = False
         if self.socket is not None:
             self.load.selector.unregister(self.socket)
             self.socket.close()
@@ -74,20 +105,17 @@ class Lane:
 
     def next(self):
         """Sends the next request; False when there is none, or nobody listens any more."""
-        request = self.load.take()
-        if request is None:
+        self.request = self.load.take()
+        if self.request is None:
             self.drop()
             return False
-        index, data = request
         if self.load.is_fresh:
             self.drop()
-        if self.socket is None:
-            error = self.open()
-            if error:
-                outcome = Outcome(index, time.monotonic(), False)
-                outcome.failure = "refused" if error in REFUSED else "unreachable"
-                self.load.finish(outcome)
-                return False
+        return self.open() if self.socket is None else self.send()
+
+    def send(self):
+        (index, data), self.request = self.request, None
+        self.refused_since = None
         self.outcome = Outcome(index, time.monotonic(), self.answered > 0)
         try:
             sent = self.socket.send(data)
@@ -105,8 +133,11 @@ class Lane:
         self.drop()
         self.load.finish(outcome)
 
-    def on_readable(self):
+    def on_ready(self):
         """False when this lane has nothing more to do."""
+        return self.on_connected() if self.is_connecting else self.on_readable()
+
+    def on_readable(self):
         try:
             data = self.socket.recv(262144)
         except BlockingIOError:
@@ -159,14 +190,16 @@ class Lane:
 
 
 class Load:
-    """requests: bytes each, or an endless iterator of them together with `seconds`."""
+    """requests: bytes each, or an endless iterator of them together with `seconds`. fresh: one request per
+    connection. patient: whoever is refused tries again, with the same request, until somebody listens."""
 
     def __init__(self, address, requests, connections=16, seconds=None, fresh=False, source=None,
-                 timeout=10.0, rate=None, on_tick=None):
+                 timeout=10.0, rate=None, on_tick=None, patient=False):
         self.address, self.source = address, source
         self.requests = enumerate(requests)
         self.connections, self.is_fresh, self.timeout = connections, fresh, timeout
         self.seconds, self.rate, self.on_tick = seconds, rate, on_tick
+        self.is_patient, self.refused, self.later = patient, 0, []
         self.outcomes = []
         self.is_ended = False
 
@@ -185,6 +218,22 @@ class Load:
             selector.register(sock, selectors.EVENT_WRITE)
             selector.select(10)
 
+    def try_again(self, now):
+        """Those who gave up."""
+        ready = [lane for lane in self.later if now - lane.since > 0.01]
+        self.later = [lane for lane in self.later if lane not in ready]
+        return {lane for lane in ready if not lane.open()}
+
+    def is_in_time(self, lane, now):
+        """False when it ran out of time, and has nothing more to do."""
+        if lane.outcome and now - lane.outcome.started > self.timeout:
+            lane.fail("timeout")
+            return lane.next()
+        if lane.is_connecting and now - lane.since > self.timeout:
+            lane.drop()
+            return lane.on_unopened(errno.ETIMEDOUT)
+        return True
+
     def run(self):
         """Sends them all; the outcomes in the order in which they ended."""
         self.begun = time.monotonic()
@@ -193,23 +242,20 @@ class Load:
             busy = {lane for lane in lanes if lane.next()}
             looked = self.begun
             while busy:
-                for key, _ in self.selector.select(0.05):
-                    if not key.data.on_readable():
+                for key, _ in self.selector.select(0.05 if not self.later else 0.005):
+                    if not key.data.on_ready():
                         busy.discard(key.data)
                 now = time.monotonic()
                 if self.rate:  # a brake, not a metronome
                     ahead = len(self.outcomes) / self.rate - (now - self.begun)
                     if ahead > 0:
                         time.sleep(min(ahead, 0.05))
+                busy -= self.try_again(now)
                 if now - looked > 0.05:
                     looked = now
                     if self.on_tick:
                         self.on_tick(now - self.begun)
-                    for lane in list(busy):
-                        if lane.outcome and now - lane.outcome.started > self.timeout:
-                            lane.fail("timeout")
-                            if not lane.next():
-                                busy.discard(lane)
+                    busy = {lane for lane in busy if self.is_in_time(lane, now)}
             for lane in lanes:
                 lane.drop()
         return self.outcomes

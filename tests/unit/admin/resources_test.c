@@ -401,6 +401,10 @@ static void test_resources_explain_when_nobody_is_up(void **state)
     json_t *answer;
 
     start(fixture, MAIN);
+    for (uint32_t v = 0; v < px_rulebook_snapshot(fixture->book->book)->version_count; v++)
+        for (uint32_t i = 0;
+             i < px_rulebook_snapshot(fixture->book->book)->versions[v].endpoint_count; i++)
+            atomic_store(&endpoint(fixture, v, i)->probed, true);
     answer = ask(fixture, "GET", "/v1/explain?path=/", "", NULL, 200);
     assert_true(json_is_null(json_object_get(answer, "version")));
     assert_int_equal(number(answer, "status"), 503);

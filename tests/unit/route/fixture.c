@@ -22,6 +22,7 @@ struct fixture *fixture_new(void)
             snprintf(endpoint->label, sizeof(endpoint->label), "%s/%u", names[v], i);
             endpoint->index = i;
             atomic_init(&endpoint->up, true);
+            atomic_init(&endpoint->probed, true);
             fixture->lists[v][i] = endpoint;
         }
         fixture->versions[v] = (struct px_snapshot_version){

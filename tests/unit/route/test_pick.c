@@ -278,6 +278,40 @@ static void test_pick_slow_start_counts_from_when_it_came_up(void **state)
     fixture_free(f);
 }
 
+/* New ones are met when no other one is left, and the first result decides. */
+static void test_pick_meets_the_unknown_when_no_other_is_left(void **state)
+{
+    struct fixture *f = fixture_new();
+    uint32_t home = px_pick_home(&f->versions[BLUE], 77);
+
+    (void)state;
+    for (uint32_t i = 0; i < FIXTURE_ENDPOINTS; i++)
+        f->endpoints[BLUE][i].up = f->endpoints[BLUE][i].probed = false;
+    f->endpoints[BLUE][1].up = f->endpoints[BLUE][1].probed = true;
+    for (uint32_t i = 0; i < 20; i++)
+        assert_int_equal(pick(f), 1);
+    assert_true(px_pick_is_open(&f->versions[BLUE], 1, false));
+    assert_false(px_pick_is_open(&f->versions[BLUE], 0, false));
+    f->endpoints[BLUE][1].up = false; /* its probe said so */
+    assert_true(px_pick_any_open(&f->versions[BLUE], false));
+    for (uint32_t i = 0; i < 20; i++)
+        assert_int_not_equal(pick(f), 1);
+    assert_true(px_pick_is_open(&f->versions[BLUE], 0, false));
+    assert_false(px_pick_is_open(&f->versions[BLUE], 1, false));
+    /* Its own users go to one that nobody knows yet, if it is the only kind there is. */
+    f->endpoints[BLUE][1].probed = false;
+    assert_int_equal(pick_key(f, BLUE, 77), home);
+    assert_true(px_pick_is_open(&f->versions[BLUE], home, true));
+    f->endpoints[BLUE][home].mode = STRATEGY_CUT;
+    assert_int_not_equal(pick_key(f, BLUE, 77), home);
+    assert_false(px_pick_is_open(&f->versions[BLUE], home, true));
+    for (uint32_t i = 0; i < FIXTURE_ENDPOINTS; i++)
+        f->endpoints[BLUE][i].probed = true; /* and all are down */
+    assert_false(px_pick_any_open(&f->versions[BLUE], true));
+    assert_int_equal(pick(f), STRATEGY_NONE);
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_pick_passes_over_those_with_max_requests),
         cmocka_unit_test(test_pick_copies_are_load_without_room),
         cmocka_unit_test(test_pick_slow_start_counts_from_when_it_came_up),
+        cmocka_unit_test(test_pick_meets_the_unknown_when_no_other_is_left),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -224,7 +224,8 @@ static void build_snapshot(struct rig *rig, const char *rules, const char *limit
     error = px_snapshot_build(rig->registry, &plan, &why, &rig->snapshot);
     assert(error == 0);
     for (uint32_t i = 0; i < px_registry_endpoint_count(rig->registry); i++)
-        px_registry_endpoint(rig->registry, i)->up = true;
+        px_registry_endpoint(rig->registry, i)->up =
+            px_registry_endpoint(rig->registry, i)->probed = true;
 }
 
 struct rig *rig_new(const char *rules, const char *limits)
