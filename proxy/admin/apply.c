@@ -29,8 +29,24 @@ static void log_change(const struct px_change *change)
                (unsigned long long)change->revision, change->work->not_durable);
 }
 
+static bool is_reload(const struct px_change *change)
+{
+    return !change->edit && !change->yaml && !change->work->is_note;
+}
+
+/* A file that was refused stays there, and the next start trips over it: an alert asks for this. */
+static void note_reload(struct px_rulebook *book, const struct px_change *change)
+{
+    if (!is_reload(change) || change->is_dry_run)
+        return;
+    book->is_reload_ok = change->status == 200;
+    if (book->is_reload_ok)
+        book->reloaded_wall_ns = wall_ns(book);
+}
+
 static void answer(struct px_rulebook *book, struct px_change *change, uint64_t revision)
 {
+    note_reload(book, change);
     change->revision = revision;
     if (change->status == 200)
         change->answer = px_change_answer(book, change);
@@ -215,7 +231,6 @@ void px_apply_run(struct px_rulebook *book)
 {
     struct px_change *change = book->current;
     struct px_change_work *work = change->work;
-    bool is_reload = !change->edit && !change->yaml;
 
     if (work->is_note) {
         change->status = 200;
@@ -230,7 +245,7 @@ void px_apply_run(struct px_rulebook *book)
         return;
     }
     /* a reload without a change still brings new key files */
-    if (change->is_dry_run || (!work->is_changed && !is_reload)) {
+    if (change->is_dry_run || (!work->is_changed && !is_reload(change))) {
         change->status = 200;
         finish(book);
         return;

@@ -27,6 +27,8 @@ struct px_rulebook {
     uint64_t revision;
     uint64_t burnt_revision; /* of a record that was withdrawn, but may be on the disk */
     uint64_t applied_wall_ns;
+    bool is_reload_ok;
+    uint64_t reloaded_wall_ns;
     struct px_baseline *baselines[PX_RULES_MAX];
     struct tn_list waiting;
     uint32_t waiting_count;

@@ -232,17 +232,6 @@ static void put_process(struct scrape *scrape)
 {
     struct px_prom *prom = &scrape->prom;
     const struct px_stats *stats = scrape->stats;
-    struct px_rulebook_state state = px_rulebook_state(scrape->admin->book);
-
-    px_prom_family(prom, "turnout_rules_revision", "gauge",
-                   "Lowest rules revision that a data loop gives to new requests.");
-    px_prom_count(prom, "", PX_PROM_BARE, stats->revision);
-    px_prom_family(prom, "turnout_rules_applied_timestamp_seconds", "gauge",
-                   "When the rules revision was made.");
-    px_prom_real(prom, "", PX_PROM_BARE, (double)(state.applied_wall_ns / 1000000) / 1000);
-    px_prom_family(prom, "turnout_store_durable", "gauge",
-                   "1 when the rules in force are on the disk.");
-    px_prom_count(prom, "", PX_PROM_BARE, state.is_durable);
     px_prom_family(prom, "turnout_client_connections", "gauge", "Open client connections.");
     px_prom_count(prom, "", PX_PROM_BARE, stats->client_connections);
     px_prom_family(prom, "turnout_client_connections_total", "counter",
@@ -273,6 +262,7 @@ char *px_metrics_text(const struct px_admin *admin, const struct px_stats *stats
               get_in_flight);
     put_gauge(&scrape, "turnout_tunnels", "Open tunnels, such as WebSockets.", get_tunnels);
     px_metrics_put_parts(&scrape.prom, admin, stats);
+    px_metrics_put_rules(&scrape.prom, admin, stats);
     put_process(&scrape);
     return px_prom_finish(&scrape.prom);
 }

@@ -187,6 +187,8 @@ static struct px_rulebook *new_book(const struct px_rulebook_options *options)
     if (!book)
         return NULL;
     book->options = *options;
+    book->is_reload_ok = true;
+    book->reloaded_wall_ns = options->clock->wall_ns(options->clock->context);
     book->config = px_config_ref(options->config);
     tn_list_init(&book->waiting);
     tn_list_init(&book->done);

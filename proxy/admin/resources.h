@@ -47,6 +47,10 @@ struct px_prom;
 void px_metrics_put_parts(struct px_prom *prom, const struct px_admin *admin,
                           const struct px_stats *stats);
 
+/* Revision, stable versions, store, reload (metrics_rules.c). */
+void px_metrics_put_rules(struct px_prom *prom, const struct px_admin *admin,
+                          const struct px_stats *stats);
+
 /* Prometheus text, malloc'd and terminated; NULL: no memory. */
 char *px_metrics_text(const struct px_admin *admin, const struct px_stats *stats);
 

@@ -112,8 +112,12 @@ json_t *px_rulebook_rules(const struct px_rulebook *book)
 
 struct px_rulebook_state px_rulebook_state(const struct px_rulebook *book)
 {
-    return (struct px_rulebook_state){book->revision, book->applied_wall_ns,
-                                      book->recorder.is_durable};
+    return (struct px_rulebook_state){.revision = book->revision,
+                                      .applied_wall_ns = book->applied_wall_ns,
+                                      .is_durable = book->recorder.is_durable,
+                                      .has_store = book->recorder.store != NULL,
+                                      .is_reload_ok = book->is_reload_ok,
+                                      .reloaded_wall_ns = book->reloaded_wall_ns};
 }
 
 void px_rulebook_stop(struct px_rulebook *book, void (*on_idle)(void *context), void *context)

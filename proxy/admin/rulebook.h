@@ -66,6 +66,9 @@ struct px_rulebook_state {
     uint64_t revision;
     uint64_t applied_wall_ns;
     bool is_durable;
+    bool has_store;
+    bool is_reload_ok;         /* the last one; the start counts as one */
+    uint64_t reloaded_wall_ns; /* the last good one */
 };
 struct px_rulebook_state px_rulebook_state(const struct px_rulebook *book);
 

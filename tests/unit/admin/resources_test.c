@@ -643,6 +643,8 @@ static void test_metrics_of_what_was_counted(void **state)
         "turnout_retries_total{reason=\"connect\"} 5",
         "turnout_rules_revision 1",
         "turnout_store_durable 0",
+        "turnout_rule_stable{rule=\"main\",version=\"blue\"} 1",
+        "turnout_config_last_reload_successful 1",
         "turnout_client_connections 4",
         "turnout_log_dropped_total 6",
     };
@@ -665,7 +667,8 @@ static void test_metrics_of_what_was_counted(void **state)
     atomic_store(&endpoint(fixture, 0, 0)->up, true);
     text = scrape(fixture, "GET /metrics", 200);
     expect_lines(text, lines, sizeof(lines) / sizeof(lines[0]));
-    assert_null(strstr(text, "version=\"\"")); /* nobody was refused */
+    assert_null(strstr(text, "version=\"\""));               /* nobody was refused */
+    assert_null(strstr(text, "\nturnout_store_connected ")); /* there is no store */
     free(text);
 }
 

@@ -439,6 +439,37 @@ static void test_rulebook_reload_of_a_broken_file_says_everything(void **state)
     assert_non_null(strstr(book->detail, "turnout.yaml: cannot be read: No such file"));
 }
 
+static void test_rulebook_remembers_whether_the_last_reload_took_the_file(void **state)
+{
+    struct book *book = *state;
+
+    book_write(book, MAIN, "");
+    book_open(book);
+    assert_true(px_rulebook_state(book->book).is_reload_ok);
+    uint64_t started = px_rulebook_state(book->book).reloaded_wall_ns;
+    assert_true(started > 0);
+    book_write(book, "[{name: main, weights: {red: 1}}]", "");
+    book_do(book, NULL, NULL);
+    assert_int_equal(book->status, 422);
+    assert_false(px_rulebook_state(book->book).is_reload_ok);
+    assert_int_equal(px_rulebook_state(book->book).reloaded_wall_ns, started);
+    /* Other changes say nothing about the file, and neither does asking. */
+    book_do(book, px_edit_weights, "{'weights':{'blue':1}}");
+    assert_int_equal(book->status, 200);
+    assert_false(px_rulebook_state(book->book).is_reload_ok);
+    book_write(book, MAIN, "");
+    struct px_change *asked = book_change(book, NULL, NULL);
+    asked->is_dry_run = true;
+    book_submit(book, asked);
+    book_wait(book, 1);
+    assert_int_equal(book->status, 200);
+    assert_false(px_rulebook_state(book->book).is_reload_ok);
+    book_do(book, NULL, NULL);
+    assert_int_equal(book->status, 200);
+    assert_true(px_rulebook_state(book->book).is_reload_ok);
+    assert_true(px_rulebook_state(book->book).reloaded_wall_ns > started);
+}
+
 static void test_rulebook_reload_of_what_needs_a_restart(void **state)
 {
     struct book *book = *state;
@@ -638,6 +669,7 @@ int main(void)
         TEST(test_rulebook_full_disk_refuses_the_change),
         TEST(test_rulebook_reload_takes_what_changed),
         TEST(test_rulebook_reload_of_a_broken_file_says_everything),
+        TEST(test_rulebook_remembers_whether_the_last_reload_took_the_file),
         TEST(test_rulebook_reload_of_what_needs_a_restart),
         TEST(test_rulebook_reload_keeps_versions_that_are_in_use),
         TEST(test_rulebook_reload_of_endpoints_is_a_revision),
