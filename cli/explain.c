@@ -95,6 +95,7 @@ static char *make_query(struct cli_query *query, const struct explain_options *v
 static void print_decision(const struct cli_context *context, const json_t *answer)
 {
     const json_t *endpoint = json_object_get(answer, "endpoint");
+    size_t choices = json_array_size(json_object_get(answer, "endpoints"));
     const char *build = text_of(answer, "build");
     const char *version = text_of(answer, "version");
     FILE *out = context->out;
@@ -107,6 +108,8 @@ static void print_decision(const struct cli_context *context, const json_t *answ
         fprintf(out, ", endpoint %" JSON_INTEGER_FORMAT " at %s",
                 json_integer_value(json_object_get(endpoint, "index")),
                 text_of(endpoint, "address"));
+    else if (choices > 1)
+        fprintf(out, ", one of %zu endpoints", choices);
     fprintf(out, ", by rule %s of revision %" JSON_INTEGER_FORMAT "\n", text_of(answer, "rule"),
             json_integer_value(json_object_get(answer, "revision")));
     free(title);

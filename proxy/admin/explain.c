@@ -141,7 +141,7 @@ static int read_query(struct question *question)
     return r;
 }
 
-static int parse(struct question *question)
+static int parse(struct question *question, const struct tn_http_limits *limits)
 {
     struct tn_http_parser parser;
     struct tn_http_step step;
@@ -160,7 +160,7 @@ static int parse(struct question *question)
         question->text = len < 0 ? NULL : question->text;
         return refuse(question, "out of memory");
     }
-    tn_http_parser_init(&parser, false, &tn_http_limits_default);
+    tn_http_parser_init(&parser, false, limits);
     tn_http_parser_start(&parser, question->head, false);
     error = tn_http_parser_step(&parser, question->text, (size_t)len, &step);
     if (error || !(step.events & TN_HTTP_STEP_HEAD)) {
@@ -177,29 +177,49 @@ static void on_step(void *context, const char *line)
     json_array_append_new(context, json_string(line));
 }
 
+/* Those that the request may meet. */
+static json_t *list_endpoints(const struct px_snapshot *snapshot,
+                              const struct px_decision *decision)
+{
+    json_t *endpoints = json_array();
+    const struct px_snapshot_version *version;
+
+    if (decision->version == STRATEGY_NONE)
+        return endpoints;
+    version = &snapshot->versions[decision->version];
+    for (uint32_t i = 0; i < version->endpoint_count; i++) {
+        const struct px_endpoint *endpoint = version->endpoints[i];
+
+        if (px_route_may_meet(snapshot, decision, i))
+            json_array_append_new(endpoints, json_pack("{s:i, s:s}", "index", endpoint->index,
+                                                       "address", endpoint->address.text));
+    }
+    return endpoints;
+}
+
 static json_t *answer_of(const struct px_snapshot *snapshot, const struct px_decision *decision,
                          json_t *steps)
 {
     const struct px_snapshot_rule *rule = &snapshot->rules[decision->rule];
     const struct px_snapshot_version *version =
         decision->version == STRATEGY_NONE ? NULL : &snapshot->versions[decision->version];
-    const struct px_endpoint *endpoint = version && decision->endpoint != STRATEGY_NONE
-                                             ? version->endpoints[decision->endpoint]
-                                             : NULL;
+    json_t *endpoints = list_endpoints(snapshot, decision);
     json_t *mirrors = json_array();
+    char key[17];
 
+    snprintf(key, sizeof(key), "%016llx", (unsigned long long)decision->key);
     for (uint32_t i = 0; i < rule->mirror_count; i++) {
         if (decision->mirrors & (1u << i))
             json_array_append_new(mirrors, json_string(rule->mirrors[i].mirror->to));
     }
     return json_pack(
-        "{s:I, s:s, s:s?, s:s?, s:o, s:s, s:o, s:o, s:O}", "revision",
+        "{s:I, s:s, s:s?, s:s?, s:o, s:o, s:s, s:s?, s:o, s:o, s:o, s:O}", "revision",
         (json_int_t)snapshot->revision, "rule", rule->rule->name, "version",
         version ? version->name : NULL, "build", version ? version->build : NULL, "endpoint",
-        endpoint
-            ? json_pack("{s:i, s:s}", "index", endpoint->index, "address", endpoint->address.text)
-            : json_null(),
-        "reason", strategy_reason_word(decision->reason), "status",
+        json_array_size(endpoints) == 1 ? json_incref(json_array_get(endpoints, 0)) : json_null(),
+        "endpoints", endpoints, "reason", strategy_reason_word(decision->reason), "key",
+        decision->has_key ? key : NULL, "slot",
+        decision->has_slot ? json_integer((json_int_t)decision->slot) : json_null(), "status",
         version ? json_null() : json_integer(decision->refused_status), "mirrors", mirrors, "steps",
         steps);
 }
@@ -225,10 +245,12 @@ static void decide(struct px_admin *admin, struct question *question)
 
 void px_admin_get_explain(struct tn_api_call *call, void *context)
 {
+    struct px_admin *admin = context;
+    const struct px_snapshot *snapshot = px_rulebook_snapshot(admin->book);
     struct question question = {.call = call, .method = "GET"};
 
     take_client(&question, "127.0.0.1");
-    if (read_query(&question) == 0 && parse(&question) == 0)
-        decide(context, &question);
+    if (read_query(&question) == 0 && parse(&question, &snapshot->limits->http) == 0)
+        decide(admin, &question);
     deinit(&question);
 }

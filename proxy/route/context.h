@@ -48,6 +48,12 @@ static inline uint64_t px_route_take(const struct px_route_context *context, str
     return atomic_fetch_add_explicit(&deal->n, 1, memory_order_relaxed);
 }
 
+/* tell.c, for explain: what is special about a version's endpoints; which one it will be. */
+void px_route_tell_health(const struct px_route_context *context,
+                          const struct px_snapshot_version *version);
+void px_route_tell_endpoint(const struct px_route_context *context,
+                            const struct px_decision *decision);
+
 /* mirrors.c: sets mirrors and passes. */
 void px_route_mirrors(const struct px_route_context *context, struct px_decision *decision);
 

@@ -73,6 +73,11 @@ void px_route_mirrors(const struct px_route_context *context, struct px_decision
         const char *obstacle = pass == PX_MIRROR_PASS_COUNT ? NULL : obstacles[pass];
         bool is_chosen = !obstacle && is_sampled(context, mirror, decision);
 
+        if (context->explain && !obstacle && mirror->mirror->sample_key && decision->gets_key) {
+            px_route_say(context->explain, "mirror to %s, %g%%: as the new id falls (sample key)",
+                         name, mirror->mirror->ppm / 1e4);
+            continue;
+        }
         if (is_chosen)
             decision->mirrors |= 1u << i;
         else if (!obstacle)

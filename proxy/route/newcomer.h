@@ -15,8 +15,10 @@
 
 struct px_newcomer_question {
     const struct strategy_version_question *question;
-    uint32_t wanted; /* place in the rule's versions; its weight is above 0 */
-    uint64_t seed;   /* the rule's */
+    uint32_t wanted;   /* place in the rule's versions; its weight is above 0 */
+    bool has_stand_in; /* it can't answer, and stand_in does: so shall it for the id */
+    uint32_t stand_in;
+    uint64_t seed; /* the rule's */
     /* the version whose endpoint the id shall have open, or NULL */
     const struct px_snapshot_version *home;
 };

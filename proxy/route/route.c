@@ -123,7 +123,7 @@ static uint32_t choose_endpoint(const struct px_route_context *context,
     if (decision->has_key) {
         decision->has_endpoint_key = sticky->scope_endpoint || version->balance == STRATEGY_HASH;
         decision->endpoint_key = decision->key;
-    } else if (version->balance == STRATEGY_HASH) {
+    } else if (version->balance == STRATEGY_HASH && !decision->gets_key) {
         decision->has_endpoint_key = px_key_of_client(context->request->client, context->rule->seed,
                                                       &decision->endpoint_key);
     }
@@ -179,11 +179,16 @@ void px_route_decide(const struct px_snapshot *snapshot, struct px_route_loop *l
     }
     ret_decision->rule = (uint32_t)(context.rule - snapshot->rules);
     choose_version(&context, ret_decision);
+    if (explain && ret_decision->wanted != STRATEGY_NONE &&
+        ret_decision->wanted != ret_decision->version)
+        px_route_tell_health(&context, &snapshot->versions[ret_decision->wanted]);
     if (ret_decision->version == STRATEGY_NONE) {
         refuse(ret_decision);
         return;
     }
     version = &snapshot->versions[ret_decision->version];
+    if (explain)
+        px_route_tell_health(&context, version);
     ret_decision->endpoint = choose_endpoint(&context, ret_decision);
     if (ret_decision->endpoint == STRATEGY_NONE) {
         px_route_say(explain, "endpoint: none of %s can answer: 503", version->name);
@@ -191,10 +196,7 @@ void px_route_decide(const struct px_snapshot *snapshot, struct px_route_loop *l
         return;
     }
     if (explain)
-        px_route_say(explain, "endpoint: %s (%s)",
-                     version->endpoints[ret_decision->endpoint]->label,
-                     ret_decision->has_endpoint_key ? "by key"
-                                                    : strategy_balance_ops(version->balance)->name);
+        px_route_tell_endpoint(&context, ret_decision);
     px_route_mirrors(&context, ret_decision);
 }
 

@@ -49,6 +49,7 @@ struct px_decision {
     enum strategy_reason reason;
     bool has_key;
     bool has_slot;
+    bool gets_key;         /* explain: a newcomer, whose id is not drawn here */
     bool is_pinned;        /* scope: endpoint, and it is the user's own: no other will do */
     bool is_spilled;       /* scope: endpoint, and the user's endpoint was gone */
     bool has_endpoint_key; /* the endpoint is chosen by endpoint_key */
@@ -75,6 +76,13 @@ struct px_explain {
 void px_route_decide(const struct px_snapshot *snapshot, struct px_route_loop *loop,
                      const struct px_route_request *request, const struct px_explain *explain,
                      struct px_decision *ret_decision);
+
+/*
+ * explain: may the request meet the endpoint at this place of the version? One place when a key
+ * decides; else every one that is open, because each loop has a turn of its own.
+ */
+bool px_route_may_meet(const struct px_snapshot *snapshot, const struct px_decision *decision,
+                       uint32_t place);
 
 /* May the endpoint that was decided still be used? It may have gone while the request waited. */
 bool px_route_is_open(const struct px_snapshot *snapshot, const struct px_decision *decision);

@@ -36,6 +36,10 @@ static void say_visitor(const struct px_route_context *context, const struct px_
     px_route_say(context->explain, "sticky by %s%s%s: %s", bys[sticky->by],
                  is_ours ? " " : (sticky->name ? ":" : ""), sticky->name ? sticky->name : "",
                  is_ours ? states[visitor->state] : (visitor->has_key ? "given" : "not given"));
+    if (visitor->has_key)
+        px_route_say(context->explain, "the key is %016llx, by the seed \"%s\"",
+                     (unsigned long long)visitor->key,
+                     sticky->seed ? sticky->seed : context->rule->rule->name);
     if (visitor->bound != STRATEGY_NONE)
         px_route_say(context->explain, "affinity session: bound to %s",
                      px_route_version_name(context, visitor->bound));
@@ -66,12 +70,17 @@ struct px_visitor px_visitor_find(const struct px_route_context *context)
  */
 static void welcome(const struct px_route_context *context,
                     struct strategy_version_question *question,
-                    struct strategy_version_answer *answer, struct px_visitor *visitor)
+                    struct strategy_version_answer *answer, struct px_visitor *visitor,
+                    struct px_decision *decision)
 {
     const struct px_snapshot_rule *rule = context->rule;
     const struct strategy_candidate *wanted;
-    struct px_newcomer_question newcomer = {
-        .question = question, .wanted = answer->wanted, .seed = rule->seed};
+    struct px_newcomer_question newcomer = {.question = question,
+                                            .wanted = answer->wanted,
+                                            .has_stand_in =
+                                                answer->reason == STRATEGY_REASON_FAILOVER,
+                                            .stand_in = answer->index,
+                                            .seed = rule->seed};
 
     if (answer->index == STRATEGY_NONE)
         return;
@@ -81,6 +90,7 @@ static void welcome(const struct px_route_context *context,
     if (context->explain) {
         px_route_say(context->explain, "a cookie would be issued with a new id that lands in %s",
                      px_route_version_name(context, answer->wanted));
+        decision->gets_key = true;
         return;
     }
     if (rule->rule->sticky.scope_endpoint && wanted->up)
@@ -135,6 +145,6 @@ void px_visitor_answer(const struct px_route_context *context,
     if (context->rule->rule->sticky.by != PX_STICKY_COOKIE)
         return;
     if (visitor->is_newcomer)
-        welcome(context, question, answer, visitor);
+        welcome(context, question, answer, visitor, decision);
     set_cookie(context, answer, visitor, decision);
 }

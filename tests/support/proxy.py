@@ -1,7 +1,9 @@
 """The proxy under test: writes its configuration, starts `turnout serve`, speaks its verbs."""
+import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -73,6 +75,23 @@ class Proxy(Process):
             raise AssertionError(f"turnout {' '.join(map(str, arguments))}: exit {done.returncode}\n"
                                  f"{done.stdout}{done.stderr}")
         return done.stdout if check else done
+
+    def api(self, path, method="GET", body=None):
+        """The JSON that the admin interface answers; anything but 200 fails."""
+        connection = http.client.HTTPConnection("localhost", timeout=15)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(15)
+        connection.sock.connect(self.admin.removeprefix("unix:"))
+        try:
+            text = None if body is None else json.dumps(body)
+            connection.request(method, path, text, {"Content-Type": "application/json"} if text else {})
+            answer = connection.getresponse()
+            text = answer.read()
+        finally:
+            connection.close()
+        if answer.status != 200:
+            raise AssertionError(f"{method} {path}: {answer.status} {text}")
+        return json.loads(text)
 
     def access_log(self):
         """The lines of the access log since the last start, as dicts."""

@@ -390,6 +390,12 @@ static void test_resources_explain(void **state)
     json_decref(answer);
     answer = ask(fixture, "GET", "/v1/explain", "", NULL, 200);
     assert_string_equal(json_string_value(json_object_get(answer, "rule")), "main");
+    assert_true(json_is_null(json_object_get(answer, "endpoint"))); /* each loop has its own turn */
+    edit_assert_json(
+        "endpoints", json_object_get(answer, "endpoints"),
+        "[{'index':0,'address':'127.0.0.1:5001'},{'index':1,'address':'127.0.0.1:5002'}]");
+    assert_true(json_is_null(json_object_get(answer, "key")));
+    assert_true(json_is_null(json_object_get(answer, "slot")));
     edit_assert_json("mirrors", json_object_get(answer, "mirrors"), "['green']");
     assert_true(json_array_size(json_object_get(answer, "steps")) > 2);
     json_decref(answer);

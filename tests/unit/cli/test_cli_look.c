@@ -187,6 +187,25 @@ static void test_explain_shows_the_decision(void **state)
     fake_server_stop(server);
 }
 
+static void test_explain_says_when_it_may_be_several(void **state)
+{
+    static const struct fake_answer several[] = {
+        {"GET /v1/explain", 200,
+         "{'revision':7,'rule':'main','version':'blue','build':'','endpoint':null,'endpoints':[{"
+         "'index':0,'address':'127.0.0.1:5001'},{'index':1,'address':'127.0.0.1:5002'}],"
+         "'reason':'only','mirrors':[],'steps':[]}"},
+        {NULL, 0, NULL}};
+    struct fake_server *server = fake_server_start(several);
+    struct capture capture;
+
+    (void)state;
+    assert_int_equal(fake_server_run(server, &capture, cli_explain, "explain"), CLI_DONE);
+    assert_non_null(
+        strstr(capture_out(&capture), "blue, one of 2 endpoints, by rule main of revision 7\n"));
+    capture_end(&capture);
+    fake_server_stop(server);
+}
+
 static void test_explain_escapes_what_it_asks(void **state)
 {
     struct fake_server *server = fake_server_start(explains);
@@ -232,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_status_head_names_the_process),
         cmocka_unit_test(test_status_ends_at_once_on_a_refusal),
         cmocka_unit_test(test_explain_shows_the_decision),
+        cmocka_unit_test(test_explain_says_when_it_may_be_several),
         cmocka_unit_test(test_explain_escapes_what_it_asks),
         cmocka_unit_test(test_explain_refuses_what_is_no_request),
     };

@@ -35,6 +35,8 @@ struct fixture *fixture_new(void)
             .max_requests = 512,
         };
     }
+    fixture->limits = (struct px_limits){.queue_length = 128, .queue_ms = 1000};
+    fixture->snapshot.limits = &fixture->limits;
     fixture->snapshot.versions = fixture->versions;
     fixture->snapshot.version_count = VERSIONS;
     fixture->snapshot.rules = fixture->rules;

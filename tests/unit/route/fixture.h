@@ -29,6 +29,7 @@ enum { BLUE, GREEN, RED, VERSIONS };
 
 struct fixture {
     struct px_snapshot snapshot;
+    struct px_limits limits; /* of the queue only */
     struct px_snapshot_version versions[VERSIONS];
     struct px_endpoint endpoints[VERSIONS][FIXTURE_ENDPOINTS];
     struct px_endpoint *lists[VERSIONS][FIXTURE_ENDPOINTS];

@@ -37,6 +37,8 @@ static void test_explain_says_what_would_happen(void **state)
     for (int i = 0; i < 200; i++) {
         struct px_decision told = *fixture_explain(f);
 
+        for (uint32_t place = 0; place < FIXTURE_ENDPOINTS; place++)
+            assert_true(px_route_may_meet(&f->snapshot, &told, place));
         fixture_decide(f);
         assert_int_equal(told.version, f->decision.version);
         assert_int_equal(told.wanted, f->decision.wanted);
@@ -99,7 +101,12 @@ static void test_explain_tells_slot_weights_and_endpoint(void **state)
     expect_told(f, "the next slot is number 41: ");
     expect_told(f,
                 f->decision.version == BLUE ? "version: blue (slot)\n" : "version: green (slot)\n");
-    expect_told(f, " (round_robin)\n");
+    expect_told(f,
+                f->decision.version == BLUE
+                    ? "endpoint: by round_robin, each data loop in its own turn: one of blue/0, "
+                      "blue/1, blue/2, blue/3\n"
+                    : "endpoint: by round_robin, each data loop in its own turn: one of green/0, "
+                      "green/1, green/2, green/3\n");
     fixture_free(f);
 }
 
@@ -139,6 +146,7 @@ static void test_explain_tells_cookie_states(void **state)
 static void test_explain_tells_header_keys(void **state)
 {
     struct fixture *f = fixture_new();
+    char text[96];
 
     (void)state;
     fixture_rule(f, "main", 90, 10, 0);
@@ -149,6 +157,9 @@ static void test_explain_tells_header_keys(void **state)
     fixture_request(f, "GET / HTTP/1.1\r\nX-User: 7\r\n");
     fixture_explain(f);
     expect_told(f, "sticky by header:X-User: given\n");
+    snprintf(text, sizeof(text), "the key is %016llx, by the seed \"main\"\n",
+             (unsigned long long)f->decision.key);
+    expect_told(f, text);
     f->said[0].sticky.by = PX_STICKY_OWN_COOKIE;
     fixture_explain(f);
     expect_told(f, "sticky by cookie:X-User: not given\n");
@@ -172,6 +183,7 @@ static void test_explain_tells_modes_health_and_refusal(void **state)
     fixture_explain(f);
     expect_told(f, "version blue is active and has no endpoint up\n");
     expect_told(f, "version green is cut and up\n");
+    expect_told(f, "endpoint blue/3 is down\n");
     expect_told(f, "version: none can answer (unavailable, on_unhealthy fail): 503\n");
     assert_int_equal(f->decision.refused_status, 503);
     fixture_free(f);
@@ -195,11 +207,103 @@ static void test_explain_tells_a_missing_endpoint(void **state)
              issued.endpoint);
     expect_told(f, text);
     expect_told(f, "on_missing spill\n");
-    expect_told(f, " (by key)\n");
+    expect_told(f, " (by key, spilled)\n");
     f->said[0].sticky.on_missing_fail = true;
     fixture_explain(f);
     expect_told(f, "on_missing fail\n");
     expect_told(f, "endpoint: none of blue can answer: 503\n");
+    fixture_free(f);
+}
+
+static void test_explain_tells_endpoints_that_are_not_like_the_others(void **state)
+{
+    struct fixture *f = fixture_new();
+
+    (void)state;
+    fixture_rule(f, "main", 1, 0, 0);
+    f->versions[BLUE].slow_start_ms = 10000;
+    f->loop.now_ms = 20000;
+    f->endpoints[BLUE][0].mode = STRATEGY_DRAINING;
+    f->endpoints[BLUE][1].in_flight = 512;
+    f->endpoints[BLUE][2].up_since_ms = 15000;
+    f->endpoints[BLUE][3].ejected = true;
+    fixture_explain(f);
+    expect_told(f, "endpoint blue/0 is draining: only for users who belong to it by key\n");
+    expect_told(f, "endpoint blue/1 is full: it has max_requests 512\n");
+    expect_told(f, "endpoint blue/2 is up since 5.0 s, at 55% of a share by slow_start\n");
+    expect_told(f, "endpoint blue/3 is up, but its requests failed: it gets none for a while\n");
+    expect_told(f, "endpoint: blue/2 (round_robin, and no other is open)\n");
+    for (uint32_t place = 0; place < FIXTURE_ENDPOINTS; place++)
+        assert_int_equal(px_route_may_meet(&f->snapshot, &f->decision, place), place == 2);
+    f->endpoints[BLUE][2].in_flight = 512;
+    f->endpoints[BLUE][3].ejected = false;
+    f->endpoints[BLUE][3].up = false;
+    f->versions[BLUE].balance = STRATEGY_LEAST_REQUESTS;
+    fixture_explain(f);
+    expect_told(f, "endpoint blue/3 is down\n");
+    expect_told(f, "endpoint: by least_requests: one of blue/1 with 512 under way, blue/2 with 512 "
+                   "under way\n");
+    expect_told(f, "it has max_requests 512: the request waits its turn (queue 128, queue_timeout "
+                   "1000 ms) or gets 503\n");
+    f->endpoints[BLUE][1].mode = STRATEGY_CUT;
+    f->endpoints[BLUE][2].probed = f->endpoints[BLUE][2].up = false;
+    fixture_explain(f);
+    expect_told(f, "endpoint blue/1 is cut\n");
+    expect_told(f, "endpoint blue/2 is not probed yet\n");
+    fixture_free(f);
+}
+
+/* What depends on an id that is not drawn is not said to be known. */
+static void test_explain_knows_no_id_before_it_is_drawn(void **state)
+{
+    struct fixture *f = fixture_new();
+
+    (void)state;
+    fixture_rule(f, "main", 1, 0, 0);
+    fixture_sticky(f, 0, false);
+    f->said[0].sticky.scope_endpoint = true;
+    fixture_mirror(f, 0, GREEN, 500000)->sample_key = true;
+    fixture_explain(f);
+    expect_told(f, "endpoint: where the new id belongs: one of blue/0, blue/1, blue/2, blue/3\n");
+    expect_told(f, "mirror to green, 50%: as the new id falls (sample key)\n");
+    assert_int_equal(f->decision.mirrors, 0);
+    for (uint32_t place = 0; place < FIXTURE_ENDPOINTS; place++)
+        assert_true(px_route_may_meet(&f->snapshot, &f->decision, place));
+    f->said[0].sticky.scope_endpoint = false;
+    f->versions[BLUE].balance = STRATEGY_HASH; /* not of the address, which decides without key */
+    fixture_explain(f);
+    expect_told(f, "endpoint: where the new id belongs: one of blue/0, blue/1, blue/2, blue/3\n");
+    fixture_free(f);
+}
+
+/* A newcomer to a version that failed: what explain says is what happens, with three versions. */
+static void test_explain_knows_who_stands_in_for_a_newcomer(void **state)
+{
+    struct fixture *f = fixture_new();
+    uint32_t counted[VERSIONS] = {0};
+
+    (void)state;
+    fixture_rule(f, "main", 60, 30, 10);
+    fixture_sticky(f, 0, false);
+    f->said[0].on_unhealthy = STRATEGY_FAILOVER;
+    for (uint32_t e = 0; e < FIXTURE_ENDPOINTS; e++)
+        f->endpoints[BLUE][e].up = false;
+    for (int i = 0; i < 400; i++) {
+        struct px_decision told;
+        struct px_decision issued;
+
+        fixture_request(f, "GET / HTTP/1.1\r\n");
+        told = *fixture_explain(f);
+        issued = *fixture_decide(f);
+        assert_int_equal(told.version, issued.version);
+        assert_int_equal(told.wanted, issued.wanted);
+        assert_int_equal(told.reason, issued.reason);
+        counted[issued.version]++;
+        fixture_request_with_cookie(f, &issued); /* and stays */
+        assert_int_equal(fixture_decide(f)->version, issued.version);
+    }
+    assert_int_equal(counted[BLUE], 0);
+    assert_in_range(counted[GREEN], 297, 303); /* 120 own and three quarters of 240 */
     fixture_free(f);
 }
 
@@ -303,6 +407,9 @@ int main(void)
         cmocka_unit_test(test_explain_tells_header_keys),
         cmocka_unit_test(test_explain_tells_modes_health_and_refusal),
         cmocka_unit_test(test_explain_tells_a_missing_endpoint),
+        cmocka_unit_test(test_explain_tells_endpoints_that_are_not_like_the_others),
+        cmocka_unit_test(test_explain_knows_no_id_before_it_is_drawn),
+        cmocka_unit_test(test_explain_knows_who_stands_in_for_a_newcomer),
         cmocka_unit_test(test_explain_tells_mirrors),
         cmocka_unit_test(test_explain_lines_are_safe_to_print),
         cmocka_unit_test(test_explain_lines_are_utf8),
