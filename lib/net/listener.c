@@ -62,6 +62,7 @@ static int open_socket(struct tn_listener *listener, struct tn_loop *loop,
                        const struct sockaddr *address, bool reuse_port)
 {
     int one = 1;
+    int unsent = TN_STREAM_KERNEL_BYTES;
     uv_os_fd_t fd;
     int error = uv_tcp_init_ex(&loop->uv, &listener->uv.tcp, address->sa_family);
 
@@ -73,8 +74,9 @@ static int open_socket(struct tn_listener *listener, struct tn_loop *loop,
         return error;
     if (reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) != 0)
         return -errno;
-    /* accepted sockets inherit it: one setsockopt per listener instead of one per connection */
-    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) != 0)
+    /* accepted sockets inherit both: one setsockopt per listener instead of one per connection */
+    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) != 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent)) != 0)
         return -errno;
     return uv_tcp_bind(&listener->uv.tcp, address,
                        address->sa_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0);

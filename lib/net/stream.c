@@ -17,12 +17,6 @@ struct tn_stream_tail {
     uv_shutdown_t *shutdown; /* FIN asked for while bytes were waiting */
 };
 
-struct connect_request {
-    uv_connect_t uv;
-    struct tn_stream *stream; /* NULL: closed meanwhile */
-    tn_connect_fn *on_connected;
-};
-
 static void free_tail(struct tn_stream_tail *tail)
 {
     free(tail->sending);
@@ -42,6 +36,7 @@ int tn_stream_open(struct tn_stream *stream, struct tn_loop *loop, int family,
     stream->is_eof = false;
     stream->is_reset = false;
     stream->early_error = 0;
+    stream->sent = 0;
     if (family == AF_UNIX)
         error = uv_pipe_init(&loop->uv, &stream->uv.pipe, 0);
     else
@@ -99,41 +94,6 @@ static void on_uv_read(uv_stream_t *uv, ssize_t count, const uv_buf_t *buffer)
         stream->ops->on_broken(stream, (int)count);
 }
 
-static void on_uv_connect(uv_connect_t *uv, int error)
-{
-    struct connect_request *request = TN_CONTAINER_OF(uv, struct connect_request, uv);
-    struct tn_stream *stream = request->stream;
-    tn_connect_fn *on_connected = request->on_connected;
-
-    free(request);
-    if (!stream->is_open || error == UV_ECANCELED)
-        return;
-    if (!error)
-        error = stream->early_error;
-    if (!error && stream->uv.handle.type == UV_TCP)
-        uv_tcp_nodelay(&stream->uv.tcp, 1);
-    if (!error)
-        error = tn_stream_start(stream);
-    on_connected(stream, error);
-}
-
-int tn_stream_connect(struct tn_stream *stream, const struct sockaddr *address,
-                      tn_connect_fn *on_connected)
-{
-    struct connect_request *request = malloc(sizeof(*request));
-    int error;
-
-    if (!request)
-        return -ENOMEM;
-    request->stream = stream;
-    request->on_connected = on_connected;
-    assert(stream->uv.handle.type == UV_TCP);
-    error = uv_tcp_connect(&request->uv, &stream->uv.tcp, address, on_uv_connect);
-    if (error)
-        free(request);
-    return error;
-}
-
 int tn_stream_start(struct tn_stream *stream)
 {
     int error = uv_read_start(&stream->uv.stream, on_alloc, on_uv_read);
@@ -169,6 +129,7 @@ static void on_uv_write(uv_write_t *uv, int error)
         free_tail(tail);
         return;
     }
+    stream->sent += tail->sending_len;
     free(tail->sending);
     tail->sending = NULL;
     tail->sending_len = 0;
@@ -308,6 +269,7 @@ int tn_stream_write(struct tn_stream *stream, const struct tn_str *pieces, unsig
         written = 0;
     if (written < 0)
         return written;
+    stream->sent += (size_t)written;
     if ((size_t)written == total)
         return 0;
     return start_tail(stream, pieces, count, (size_t)written);

@@ -46,6 +46,7 @@ struct tn_stream {
     bool is_eof;     /* the peer sends no more: reading is over */
     bool is_reset;   /* close with RST */
     int early_error; /* of connecting, found by tn_stream_write_early() */
+    uint64_t sent;   /* private: bytes that the kernel took, without those of a write under way */
 };
 
 /* Not yet connected. family: AF_INET, AF_INET6 or AF_UNIX. -EMFILE and the like; then nothing has
@@ -65,6 +66,12 @@ int tn_stream_start(struct tn_stream *stream);
 
 void tn_stream_pause(struct tn_stream *stream);
 void tn_stream_resume(struct tn_stream *stream);
+
+/*
+ * What the kernel may hold that it could not send yet. Left alone it takes megabytes for a peer
+ * that does not read, and a thousand of these use up what the whole machine has for TCP.
+ */
+#define TN_STREAM_KERNEL_BYTES 131072
 
 #define TN_STREAM_PIECES_MAX 24
 
@@ -88,6 +95,12 @@ size_t tn_stream_queued(const struct tn_stream *stream);
 /* Bytes that the kernel has not taken yet: how far the peer lags. Never more than
  * tn_stream_queued(). */
 size_t tn_stream_unsent(const struct tn_stream *stream);
+
+/*
+ * Bytes that the peer has acknowledged, of all that were written: how far a slow reader is. What
+ * the kernel took says little, for it takes megabytes that nobody reads. A system call.
+ */
+uint64_t tn_stream_taken(const struct tn_stream *stream);
 
 /* Sends FIN once the tail is out. Nothing can be written after it. */
 int tn_stream_shutdown(struct tn_stream *stream);

@@ -80,7 +80,10 @@ static bool has_same_limits(const struct px_limits *a, const struct px_limits *b
            a->http.chunk_extra_bytes == b->http.chunk_extra_bytes &&
            a->client_head_ms == b->client_head_ms &&
            a->body_floor_bytes_per_s == b->body_floor_bytes_per_s &&
-           a->body_grace_ms == b->body_grace_ms && a->keep_alive_idle_ms == b->keep_alive_idle_ms &&
+           a->body_grace_ms == b->body_grace_ms &&
+           a->response_floor_bytes_per_s == b->response_floor_bytes_per_s &&
+           a->response_grace_ms == b->response_grace_ms &&
+           a->keep_alive_idle_ms == b->keep_alive_idle_ms &&
            a->upstream_idle_ms == b->upstream_idle_ms &&
            a->upstream_idle_count == b->upstream_idle_count &&
            a->upstream_requests == b->upstream_requests &&

@@ -54,16 +54,18 @@ struct px_prefix {
 
 /* Every limit of the design's section 6 by name under `limits:`. Defaults are the design's. */
 struct px_limits {
-    struct tn_http_limits http;      /* request_line, head, fields, trailers, chunk_extra */
-    uint64_t client_head_ms;         /* head_timeout: 10 s absolute */
-    uint64_t body_floor_bytes_per_s; /* body_floor: 500 */
-    uint64_t body_grace_ms;          /* body_grace: 5 s */
-    uint64_t keep_alive_idle_ms;     /* keep_alive: 60 s */
-    uint64_t upstream_idle_ms;       /* upstream_idle: 4 s */
-    uint32_t upstream_idle_count;    /* upstream_idle_connections: 32 per endpoint and loop */
-    uint32_t upstream_requests;      /* upstream_requests: 10,000 per connection */
-    uint32_t side_buffer_bytes;      /* side_buffer: 64 KiB */
-    uint32_t interim_responses;      /* interim_responses: 8 */
+    struct tn_http_limits http;          /* request_line, head, fields, trailers, chunk_extra */
+    uint64_t client_head_ms;             /* head_timeout: 10 s absolute */
+    uint64_t body_floor_bytes_per_s;     /* body_floor: 500 */
+    uint64_t body_grace_ms;              /* body_grace: 5 s */
+    uint64_t response_floor_bytes_per_s; /* response_floor: 500 */
+    uint64_t response_grace_ms;          /* response_grace: 60 s */
+    uint64_t keep_alive_idle_ms;         /* keep_alive: 60 s */
+    uint64_t upstream_idle_ms;           /* upstream_idle: 4 s */
+    uint32_t upstream_idle_count;        /* upstream_idle_connections: 32 per endpoint and loop */
+    uint32_t upstream_requests;          /* upstream_requests: 10,000 per connection */
+    uint32_t side_buffer_bytes;          /* side_buffer: 64 KiB */
+    uint32_t interim_responses;          /* interim_responses: 8 */
     uint32_t queue_length;        /* queue: requests waiting for an endpoint's max_requests, 128 per
                                      version and loop */
     uint64_t queue_ms;            /* queue_timeout: 1 s */

@@ -39,7 +39,7 @@ static void send_answer(struct px_exchange *exchange, const struct tn_http_answe
     exchange->is_keep_alive = base->keep_alive;
     if (is_body_read(exchange))
         exchange->request_state = PX_REQUEST_DONE;
-    if (tn_stream_write(&client->stream, &piece, 1) != 0) {
+    if (px_client_write(client, &piece, 1) != 0) {
         px_client_close(client);
         return;
     }
@@ -69,7 +69,7 @@ void px_answer_refused(struct px_client *client)
     struct tn_str piece = {session->loop->out, len > 0 ? (size_t)len : 0};
 
     assert(len > 0);
-    if (tn_stream_write(&client->stream, &piece, 1) != 0)
+    if (px_client_write(client, &piece, 1) != 0)
         px_client_close(client);
     else
         px_client_linger(client);

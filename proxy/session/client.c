@@ -5,8 +5,6 @@
 #include <string.h>
 
 #define LINGER_MS 2000
-#define REFUSALS_MAX 64 /* clients over the cap that are answered at a time */
-#define TAIL_MS 300000  /* for what the kernel has not taken of our last answer */
 
 static void on_read(struct tn_stream *stream, char *data, size_t len);
 static void on_eof(struct tn_stream *stream);
@@ -28,65 +26,22 @@ static struct px_client *client_of(struct tn_stream *stream)
     return TN_CONTAINER_OF(stream, struct px_client, stream);
 }
 
-struct tn_stream *px_session_accept(struct px_session *session, int family, bool proxy_protocol)
+struct px_client *px_client_new(struct px_session *session, int family)
 {
-    struct px_client *client;
+    struct px_client *client = calloc(1, sizeof(*client));
 
-    if (session->client_count >= session->client_max)
-        session->stats->client_refused++;
-    if (session->client_count >= session->client_max + REFUSALS_MAX)
-        return NULL; /* not even a word: they are too many */
-    client = calloc(1, sizeof(*client));
     if (!client)
         return NULL;
     client->session = session;
-    client->is_refused = session->client_count >= session->client_max;
-    client->expects_proxy_header = proxy_protocol && !client->is_refused;
     tn_list_init(&client->node);
     tn_deadline_init(&client->deadline, on_deadline);
+    px_client_watch_init(client);
     if (tn_stream_open(&client->stream, session->loop, family, &stream_ops) != 0) {
         free(client);
         return NULL;
     }
     session->client_count++;
-    return &client->stream;
-}
-
-void px_session_accept_failed(struct px_session *session, struct tn_stream *stream)
-{
-    (void)session;
-    tn_stream_close(stream);
-}
-
-static void remember_address(struct px_client *client)
-{
-    struct sockaddr_storage peer;
-
-    if (tn_stream_peer(&client->stream, &peer) != 0)
-        return; /* gone already: the first read will tell */
-    if (peer.ss_family == AF_INET6) {
-        client->address = ((const struct sockaddr_in6 *)&peer)->sin6_addr;
-        return;
-    }
-    client->address.s6_addr[10] = 0xff;
-    client->address.s6_addr[11] = 0xff;
-    memcpy(&client->address.s6_addr[12], &((const struct sockaddr_in *)&peer)->sin_addr, 4);
-}
-
-void px_session_accepted(struct px_session *session, struct tn_stream *stream)
-{
-    struct px_client *client = client_of(stream);
-
-    remember_address(client);
-    tn_http_parser_init(&client->parser, false, &session->limits->http);
-    tn_list_push_back(&session->clients, &client->node);
-    session->stats->client_connections++;
-    session->stats->client_connections_total++;
-    px_client_set_deadline(client, session->limits->client_head_ms);
-    if (tn_stream_start(stream) != 0)
-        px_client_close(client);
-    else if (client->is_refused)
-        px_answer_refused(client);
+    return client;
 }
 
 void px_client_set_deadline(struct px_client *client, uint64_t after_ms)
@@ -102,6 +57,7 @@ void px_client_close(struct px_client *client)
         px_exchange_abandon(client->exchange, PX_FAILURE_CLIENT_LEFT);
     if (tn_stream_queued(&client->stream) > 0)
         client->stream.is_reset = true; /* what the client has of the answer is not all of it */
+    px_client_unwatch(client);
     tn_deadline_clear(client->session->loop, &client->deadline);
     tn_stream_close(&client->stream);
 }
@@ -144,7 +100,7 @@ void px_client_linger(struct px_client *client)
     client->is_lingering = true;
     drop_pending(client);
     if (tn_stream_queued(&client->stream) > 0) {
-        px_client_set_deadline(client, TAIL_MS);
+        px_client_wait_for_reader(client);
         return; /* on_drained goes on */
     }
     px_client_set_deadline(client, LINGER_MS);
@@ -169,13 +125,20 @@ static bool handle_step(struct px_client *client, const struct tn_http_step *ste
     return step->events != TN_HTTP_STEP_MORE;
 }
 
+/* As much waits for the client as may. */
+static bool is_full(const struct px_client *client)
+{
+    return tn_stream_queued(&client->stream) > client->session->limits->side_buffer_bytes;
+}
+
 /* May request bytes be parsed now? Starts an exchange when a new request begins. */
 static bool is_turn(struct px_client *client, size_t available)
 {
     if (!client->stream.is_open || client->is_lingering || client->is_tunnel)
         return false;
     if (!client->exchange) {
-        if (available == 0)
+        /* Whoever sends requests without reading answers would have us keep them all. */
+        if (available == 0 || is_full(client))
             return false;
         client->exchange = px_exchange_new(client);
         if (!client->exchange) {
@@ -246,8 +209,10 @@ bool px_client_hold(struct px_client *client, const char *data, size_t len)
 /* The bound of what one client may make us hold while it is not its turn. */
 static void pause_if_full(struct px_client *client)
 {
-    if (client->exchange && client->pending_len >= client->session->limits->side_buffer_bytes &&
-        (client->exchange->is_blocked || client->exchange->request_state == PX_REQUEST_DONE))
+    const struct px_exchange *exchange = client->exchange;
+
+    if (client->pending_len >= client->session->limits->side_buffer_bytes &&
+        (!exchange || exchange->is_blocked || exchange->request_state == PX_REQUEST_DONE))
         tn_stream_pause(&client->stream);
 }
 
@@ -259,9 +224,21 @@ static bool has_no_future(const struct px_client *client)
 {
     const struct px_exchange *exchange = client->exchange;
 
-    return client->stream.is_open &&
-           (client->is_lingering || !exchange ||
-            (exchange->request_state != PX_REQUEST_DONE && !exchange->is_blocked));
+    if (!client->stream.is_open)
+        return false;
+    if (client->is_lingering || !exchange)
+        return client->is_lingering || client->pending_len == 0;
+    return exchange->request_state != PX_REQUEST_DONE && !exchange->is_blocked;
+}
+
+/* The client sends no more, and nothing will come of what it has sent: it still gets its answers.
+ */
+static void end_half_closed(struct px_client *client)
+{
+    if (client->exchange || (client->is_lingering && tn_stream_queued(&client->stream) == 0))
+        px_client_close(client);
+    else
+        px_client_linger(client);
 }
 
 void px_client_continue(struct px_client *client)
@@ -274,12 +251,22 @@ void px_client_continue(struct px_client *client)
     px_client_drop(client, used < client->pending_len ? used : client->pending_len);
     if (client->is_half_closed) {
         if (has_no_future(client))
-            px_client_close(client);
+            end_half_closed(client);
         return;
     }
     if ((!client->exchange || !client->exchange->is_blocked) &&
         client->pending_len < client->session->limits->side_buffer_bytes)
         tn_stream_resume(&client->stream);
+}
+
+void px_client_rest(struct px_client *client)
+{
+    if (tn_stream_queued(&client->stream) > 0)
+        px_client_wait_for_reader(client);
+    else
+        px_client_set_deadline(client, client->session->limits->keep_alive_idle_ms);
+    if (client->pending_len > 0 || client->is_half_closed || !client->stream.is_reading)
+        px_client_continue(client);
 }
 
 static void on_read(struct tn_stream *stream, char *data, size_t len)
@@ -325,8 +312,10 @@ static void on_eof(struct tn_stream *stream)
         return;
     }
     /* Who hangs up while he waits for his turn is let go: others wait behind him. */
-    if (has_no_future(client) || (exchange && exchange->waiter.is_waiting))
+    if (exchange && exchange->waiter.is_waiting)
         px_client_close(client);
+    else if (has_no_future(client))
+        end_half_closed(client);
 }
 
 static void on_broken(struct tn_stream *stream, int error)
@@ -339,13 +328,15 @@ static void on_drained(struct tn_stream *stream)
 {
     struct px_client *client = client_of(stream);
 
+    px_client_unwatch(client);
     if (client->is_lingering) {
         client->is_lingering = false;
         px_client_linger(client);
-        return;
-    }
-    if (client->exchange && client->exchange->upstream)
+    } else if (!client->exchange) {
+        px_client_rest(client);
+    } else if (client->exchange->upstream) {
         tn_stream_resume(&client->exchange->upstream->stream);
+    }
 }
 
 static void on_deadline(struct tn_deadline *deadline)

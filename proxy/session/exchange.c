@@ -6,6 +6,9 @@
 
 #define SPARE_EXCHANGES_MAX 256
 
+/* So that bytes sent fast at first buy no more than that much silence later. */
+#define BODY_WINDOW_MS 30000
+
 static const struct tn_clock *const wall = &tn_clock_system;
 
 void px_session_init(struct px_session *session)
@@ -85,7 +88,9 @@ struct px_exchange *px_exchange_new(struct px_client *client)
     exchange->decision.wanted = STRATEGY_NONE;
     tn_list_init(&exchange->node);
     tn_http_parser_start(&client->parser, &exchange->request, false);
-    px_client_set_deadline(client, session->limits->client_head_ms);
+    /* The first request's time began when the connection did. */
+    if (client->exchange_number > 1)
+        px_client_set_deadline(client, session->limits->client_head_ms);
     return exchange;
 }
 
@@ -234,9 +239,7 @@ void px_exchange_finish(struct px_exchange *exchange)
         px_client_linger(client);
         return;
     }
-    px_client_set_deadline(client, client->session->limits->keep_alive_idle_ms);
-    if (client->pending_len > 0 || client->is_half_closed || !client->stream.is_reading)
-        px_client_continue(client);
+    px_client_rest(client);
 }
 
 void px_exchange_abandon(struct px_exchange *exchange, enum px_failure failure)
@@ -307,6 +310,8 @@ static void check_body_floor(struct px_exchange *exchange)
 
     if (exchange->body_bytes_in - exchange->window_bytes < floor_bytes)
         px_exchange_fail(exchange, PX_FAILURE_BODY_TIMEOUT);
+    else if (elapsed_ms >= BODY_WINDOW_MS)
+        px_request_read_body(exchange);
     else
         px_exchange_set_deadline(exchange, 1000);
 }

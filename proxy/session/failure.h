@@ -30,6 +30,7 @@
     X(UPSTREAM_PROTOCOL, 502, "upstream_protocol", "the service gave a malformed answer")          \
     X(FIRST_BYTE_TIMEOUT, 504, "first_byte_timeout", "the service did not answer in time")         \
     X(IDLE_TIMEOUT, 504, "idle_timeout", "the exchange stood still for too long")                  \
+    X(SLOW_READER, 0, "slow_reader", "")                                                           \
     X(TOTAL_TIMEOUT, 504, "total_timeout", "the exchange took too long")                           \
     X(CUT, 503, "cut", "the version that was to answer has been taken out of service")             \
     X(STOPPED, 503, "stopped", "the proxy is stopping")

@@ -56,7 +56,7 @@ static void write_to_client(struct reading *reading, const struct tn_http_step *
         pieces[count++] = TN_HTTP_LAST_CHUNK;
     if (count == 0)
         return;
-    if (tn_stream_write(&client->stream, pieces, count) != 0) {
+    if (px_client_write(client, pieces, count) != 0) {
         px_client_close(client);
         return;
     }

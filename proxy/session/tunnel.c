@@ -75,10 +75,11 @@ void px_tunnel_start(struct px_exchange *exchange)
     /* What the client sent before the 101 was waiting, unparsed. */
     if (client->pending_len > 0) {
         struct tn_str piece = {client->pending, client->pending_len};
+        int error = tn_stream_write(&exchange->upstream->stream, &piece, 1);
 
         exchange->body_bytes_in += piece.len;
-        client->pending_len = 0;
-        if (tn_stream_write(&exchange->upstream->stream, &piece, 1) != 0) {
+        px_client_drop(client, piece.len); /* a tunnel holds no buffer of what went on */
+        if (error) {
             px_exchange_fail(exchange, PX_FAILURE_UPSTREAM_RESET);
             return;
         }
@@ -89,13 +90,14 @@ void px_tunnel_start(struct px_exchange *exchange)
         tn_stream_resume(&client->stream);
 }
 
-static void relay(struct px_exchange *exchange, struct tn_stream *from, struct tn_stream *to,
-                  struct tn_str piece)
+/* error: of writing what came from one side to the other. */
+static void went_over(struct px_exchange *exchange, struct tn_stream *from,
+                      const struct tn_stream *to, int error)
 {
     struct px_client *client = exchange->client;
 
     touch(exchange);
-    if (tn_stream_write(to, &piece, 1) != 0) {
+    if (error) {
         px_exchange_fail(exchange, to == &client->stream ? PX_FAILURE_CLIENT_LEFT
                                                          : PX_FAILURE_UPSTREAM_RESET);
         return;
@@ -106,16 +108,21 @@ static void relay(struct px_exchange *exchange, struct tn_stream *from, struct t
 
 void px_tunnel_client_read(struct px_exchange *exchange, const char *data, size_t len)
 {
+    struct tn_stream *to = &exchange->upstream->stream;
+    struct tn_str piece = {data, len};
+
     exchange->body_bytes_in += len;
-    relay(exchange, &exchange->client->stream, &exchange->upstream->stream,
-          (struct tn_str){data, len});
+    went_over(exchange, &exchange->client->stream, to, tn_stream_write(to, &piece, 1));
 }
 
 void px_tunnel_upstream_read(struct px_exchange *exchange, const char *data, size_t len)
 {
+    struct px_client *client = exchange->client;
+    struct tn_str piece = {data, len};
+
     exchange->body_bytes_out += len;
-    relay(exchange, &exchange->upstream->stream, &exchange->client->stream,
-          (struct tn_str){data, len});
+    went_over(exchange, &exchange->upstream->stream, &client->stream,
+              px_client_write(client, &piece, 1));
 }
 
 void px_tunnel_client_eof(struct px_exchange *exchange)

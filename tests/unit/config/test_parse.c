@@ -58,6 +58,8 @@ static void check_default_limits(const struct px_limits *limits)
     assert_int_equal(limits->body_floor_bytes_per_s, 500);
     assert_int_equal(limits->body_grace_ms, 5000);
     assert_int_equal(limits->keep_alive_idle_ms, 60000);
+    assert_int_equal(limits->response_floor_bytes_per_s, 500);
+    assert_int_equal(limits->response_grace_ms, 60000);
     assert_int_equal(limits->upstream_idle_ms, 4000);
     assert_int_equal(limits->upstream_idle_count, 32);
     assert_int_equal(limits->upstream_requests, 10000);
@@ -99,6 +101,7 @@ static void test_parse_every_limit_has_a_key(void **state)
              "limits:\n"
              "  request_line: 4KiB\n  head: 16KiB\n  fields: 50\n  trailers: 1KiB\n"
              "  chunk_extra: 2KiB\n  head_timeout: 5s\n  body_floor: 1KiB\n  body_grace: 2s\n"
+             "  response_floor: 2KiB\n  response_grace: 3s\n"
              "  keep_alive: 30s\n  upstream_idle: 3s\n  upstream_idle_connections: 8\n"
              "  upstream_requests: 100\n  side_buffer: 32KiB\n  interim_responses: 2\n"
              "  ejection_failures: 3\n  ejection_time: 2s\n  ejection_max_time: 1m\n"
@@ -115,6 +118,8 @@ static void test_parse_every_limit_has_a_key(void **state)
     assert_int_equal(limits->client_head_ms, 5000);
     assert_int_equal(limits->body_floor_bytes_per_s, 1024);
     assert_int_equal(limits->body_grace_ms, 2000);
+    assert_int_equal(limits->response_floor_bytes_per_s, 2048);
+    assert_int_equal(limits->response_grace_ms, 3000);
     assert_int_equal(limits->keep_alive_idle_ms, 30000);
     assert_int_equal(limits->upstream_idle_ms, 3000);
     assert_int_equal(limits->upstream_idle_count, 8);
