@@ -1,6 +1,5 @@
 /*
- * exchange: one request and its answer, and the client connection that it belongs to: shared by the
- * files of session/.
+ * exchange: one request and its answer: shared by the files of session/.
  *
  * Not for other rooms. State of an exchange, by side:
  *
@@ -17,9 +16,8 @@
 #define PX_SESSION_EXCHANGE_H
 
 #include "lib/http/writer.h"
+#include "proxy/session/client.h"
 #include "proxy/session/failure.h"
-#include "proxy/session/session.h"
-#include "proxy/session/slow_reader.h"
 
 #include <netinet/in.h>
 
@@ -29,33 +27,6 @@
 
 enum px_request_state { PX_REQUEST_HEAD, PX_REQUEST_BODY, PX_REQUEST_DONE };
 enum px_response_state { PX_RESPONSE_WAITING, PX_RESPONSE_BODY, PX_RESPONSE_DONE };
-
-struct px_exchange;
-
-struct px_client {
-    struct tn_stream stream;
-    struct tn_http_parser parser;
-    struct px_session *session;
-    struct px_exchange *exchange;       /* NULL: idle */
-    uint64_t exchange_number;           /* of the last one: the next may get the same memory */
-    struct tn_deadline deadline;        /* of whatever the client or its exchange waits for */
-    struct tn_deadline reader_deadline; /* while is_watched: the end of a window */
-    uint64_t window_started_ms;
-    uint64_t window_taken; /* tn_stream_taken() at that moment */
-    struct tn_list node;
-    char *pending; /* received, not parsed: part of a head, or what waits for its turn */
-    uint32_t pending_len;
-    uint32_t pending_size;
-    struct in6_addr address; /* IPv4 as mapped */
-    bool is_feeding;         /* parsing is under way further up the stack */
-    bool is_lingering;
-    bool is_watched; /* bytes wait for it: does it take them? */
-    bool is_tunnel;
-    bool is_half_closed;       /* the client sends no more */
-    bool is_refused;           /* over the cap: told so, and nothing of it is read as a request */
-    bool expects_proxy_header; /* nothing is HTTP before it was read */
-    bool is_trusted;           /* its address is in trusted_proxies (of the last snapshot asked) */
-};
 
 struct px_exchange {
     struct px_client *client;
@@ -112,31 +83,6 @@ struct px_exchange {
     struct tn_http_head response;
     char forward_inline[PX_HEAD_INLINE_BYTES];
 };
-
-/*
- * Is this exchange (its number, taken before) still the client's? What ends one may begin the next
- * before it returns, so callers that go on ask this; the pointer alone cannot tell.
- */
-static inline bool px_client_is_at(const struct px_client *client, uint64_t number)
-{
-    return client->exchange && client->exchange_number == number;
-}
-
-/* client.c */
-/* Not connected yet; counted. NULL: out of memory. */
-struct px_client *px_client_new(struct px_session *session, int family);
-void px_client_continue(struct px_client *client); /* parses what is pending, if it is its turn */
-bool px_client_hold(struct px_client *client, const char *data,
-                    size_t len); /* adds to pending; false: no memory */
-void px_client_drop(struct px_client *client,
-                    size_t used);              /* that many bytes of pending are done with */
-void px_client_rest(struct px_client *client); /* between exchanges: until the next request */
-void px_client_close(struct px_client *client);
-void px_client_linger(struct px_client *client);
-void px_client_set_deadline(struct px_client *client, uint64_t after_ms);
-
-/* proxy_header.c */
-void px_client_read_proxy_header(struct px_client *client, const char *data, size_t len);
 
 /* exchange.c */
 struct px_exchange *px_exchange_new(struct px_client *client);
