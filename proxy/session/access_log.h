@@ -100,6 +100,9 @@ static inline bool px_access_log_is_on(const struct px_access_log *log)
     return log->where != NULL;
 }
 
+/* Value of the first field of that name in a head as text; empty: there is none. A view of head. */
+struct tn_str px_access_field(struct tn_str head, struct tn_str name);
+
 /* Formats the line into the buffer; writes when 48 KiB are full. */
 void px_access_log_add(struct px_access_log *log, const struct px_access_line *line);
 

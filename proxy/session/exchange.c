@@ -191,6 +191,12 @@ static void log_line(struct px_exchange *exchange, uint64_t duration_us)
         .version_minor = exchange->is_client_1_0 ? 0 : 1,
     };
 
+    if (exchange->client->session->log->format == PX_LOG_COMBINED) {
+        line.referer =
+            px_access_field(forwarded(exchange, 0, exchange->forward_len), TN_STR("Referer"));
+        line.user_agent =
+            px_access_field(forwarded(exchange, 0, exchange->forward_len), TN_STR("User-Agent"));
+    }
     if (exchange->upstream_first_ns > exchange->upstream_started_ns)
         line.upstream_us = (exchange->upstream_first_ns - exchange->upstream_started_ns) / 1000;
     if (exchange->rule) {

@@ -1,5 +1,6 @@
 #include "proxy/worker/loop.h"
 
+#include "lib/base/log.h"
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -175,7 +176,12 @@ static void reopen_on_loop(struct tn_mail *base)
 {
     struct loop_mail *mail = TN_CONTAINER_OF(base, struct loop_mail, mail);
 
-    px_access_log_reopen(&mail->loop->log);
+    int error = px_access_log_reopen(&mail->loop->log);
+
+    /* Each loop opens for itself; what stopped one stops all, and is said once. */
+    if (error && mail->loop->number == 0)
+        tn_log(TN_LOG_ERROR, "log", "%s cannot be opened anew, the old file stays in use: %s",
+               mail->loop->log.where, strerror(-error));
     free(mail);
 }
 

@@ -304,6 +304,36 @@ static void test_access_combined_line(void **state)
                         "\"GET /a b\\x22\\x5c\\x0a\\xe2\\x82\\xac HTTP/1.0\" 000 0 \"-\" \"-\"\n");
 }
 
+static void expect_field(const char *head, const char *name, const char *wanted)
+{
+    /* A copy that ends where the head does: reading on would be seen. */
+    size_t len = strlen(head);
+    char *copy = malloc(len + 1);
+
+    assert_non_null(copy);
+    memcpy(copy, head, len);
+    struct tn_str value = px_access_field((struct tn_str){copy, len}, tn_str_of(name));
+    assert_int_equal(value.len, strlen(wanted));
+    assert_memory_equal(value.ptr, wanted, value.len);
+    free(copy);
+}
+
+static void test_access_field_of_a_head(void **state)
+{
+    static const char head[] = "GET /Referer:x HTTP/1.1\r\nHost: a\r\nX-Referer: no\r\n"
+                               "referer:\t http://b/ \r\nReferer: second\r\nUser-Agent:\r\n\r\n";
+
+    (void)state;
+    expect_field(head, "Referer", "http://b/");
+    expect_field(head, "User-Agent", "");
+    expect_field(head, "Cookie", "");
+    expect_field("", "Host", "");
+    expect_field("GET / HTTP/1.1", "Host", "");
+    expect_field("Host: cut", "Host", "cut");
+    expect_field("Hos", "Host", "");
+    expect_field("\n\n", "Host", "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_access_long_fields_are_cut_and_say_so),
         cmocka_unit_test(test_access_worst_line_fits_what_was_promised),
         cmocka_unit_test(test_access_combined_line),
+        cmocka_unit_test(test_access_field_of_a_head),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
