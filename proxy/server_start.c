@@ -3,6 +3,7 @@
 #include "lib/base/log.h"
 #include "lib/http/parser.h"
 #include "proxy/cpus.h"
+#include "proxy/privileges.h"
 #include "proxy/route/cookie.h"
 
 #include <arpa/inet.h>
@@ -201,6 +202,25 @@ static void collect(void *workers, void (*on_stats)(void *context, struct px_sta
     px_workers_collect(workers, on_stats, context);
 }
 
+/* No thread runs yet, and nothing is left to be bound: from here on nobody here can be root. */
+static int on_bound(void *context, char **ret_why)
+{
+    const struct px_server *server = context;
+
+    return server->config->user ? px_privileges_settle(ret_why) : 0;
+}
+
+static int become_user(struct px_server *server)
+{
+    char *why = NULL;
+    int error = server->config->user ? px_privileges_become(server->config->user, &why) : 0;
+
+    if (error)
+        fail(error, "%s", why ? why : strerror(-error));
+    free(why);
+    return error;
+}
+
 static int open_workers(struct px_server *server, uint32_t threads)
 {
     const struct px_workers_options options = {
@@ -211,6 +231,7 @@ static int open_workers(struct px_server *server, uint32_t threads)
         .snapshot = px_rulebook_snapshot(server->book),
         .on_unused = on_unused,
         .on_failing = on_failing,
+        .on_bound = on_bound,
         .on_mirrored = on_mirrored,
         .context = server,
     };
@@ -263,7 +284,9 @@ int px_server_start(struct px_server *server, const struct px_server_options *op
     if (error)
         return error;
     threads = server->config->threads > 0 ? server->config->threads : px_cpus_usable();
-    error = open_book(server);
+    error = become_user(server);
+    if (!error)
+        error = open_book(server);
     if (!error)
         error = init_admin(server, threads);
     if (!error)

@@ -36,6 +36,7 @@ json_t *px_reload_needs_restart(const struct px_config *old, const struct px_con
         {"threads", old->threads == fresh->threads},
         {"admin", has_same_admin(old, fresh)},
         {"metrics", is_same_text(old->metrics.text, fresh->metrics.text)},
+        {"user", is_same_text(old->user, fresh->user)},
         {"store", is_same_text(old->store_file, fresh->store_file)},
         {"log",
          is_same_text(old->access_log, fresh->access_log) && old->log_format == fresh->log_format},

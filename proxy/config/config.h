@@ -91,6 +91,7 @@ struct px_config {
     uint32_t listen_count;
     uint32_t threads; /* 0: auto */
     enum px_admin_kind admin_kind;
+    char *user;                      /* "turnout", "turnout:adm", or NULL: as started */
     char *admin_path;                /* PX_ADMIN_UNIX */
     struct px_address admin_address; /* PX_ADMIN_TCP */
     char *admin_token_file;

@@ -59,6 +59,14 @@ static void key_metrics(struct px_parser *parser, const struct px_node *node,
     }
 }
 
+static void key_user(struct px_parser *parser, const struct px_node *node, const struct px_key *key,
+                     void *context)
+{
+    (void)key;
+    px_parse_string(parser, node, "a user, such as turnout or turnout:adm",
+                    &((struct top *)context)->config->user);
+}
+
 static void key_store_file(struct px_parser *parser, const struct px_node *node,
                            const struct px_key *key, void *context)
 {
@@ -156,6 +164,7 @@ static const struct px_key top_keys[] = {
     {.name = "admin", .parse = key_admin},
     {.name = "token_file", .parse = key_token_file},
     {.name = "metrics", .parse = key_metrics},
+    {.name = "user", .parse = key_user},
     {.name = "store", .parse = key_store},
     {.name = "log", .parse = key_log},
     {.name = "trusted_proxies", .parse = key_trusted},

@@ -28,6 +28,8 @@ struct px_workers_options {
     /* Requests to this endpoint fail (session.h, on_failing). It is alive during the call. May be
      * NULL. */
     void (*on_failing)(void *context, struct px_endpoint *endpoint);
+    /* All listeners are bound and no loop runs yet; an error ends the start. May be NULL. */
+    int (*on_bound)(void *context, char **ret_why);
     /* Copies were sent to this version (its stat) since the rules changed; each loop tells. May be
      * NULL. */
     void (*on_mirrored)(void *context, uint32_t to);

@@ -297,6 +297,8 @@ int px_workers_new(const struct px_workers_options *options, char **ret_why,
     error = tn_mailbox_open(&workers->control, options->control);
     for (uint32_t i = 0; !error && i < workers->loop_count; i++)
         error = px_data_loop_init(&workers->loops[i], workers, i, ret_why);
+    if (!error && options->on_bound)
+        error = options->on_bound(options->context, ret_why);
     if (error) {
         for (uint32_t i = 0; i < workers->loop_count; i++)
             px_data_loop_undo(&workers->loops[i]);

@@ -57,6 +57,7 @@ static void test_reload_what_needs_a_restart(void **state)
         {LISTEN "admin: \"unix:./x\"\n" VERSIONS RULES, "admin changed: that needs a restart"},
         {LISTEN "metrics: \"127.0.0.1:9\"\n" VERSIONS RULES,
          "metrics changed: that needs a restart"},
+        {LISTEN "user: nobody\n" VERSIONS RULES, "user changed: that needs a restart"},
         {LISTEN "store: {file: ./s}\n" VERSIONS RULES, "store changed: that needs a restart"},
         {LISTEN "log: {access: ./a}\n" VERSIONS RULES, "log changed: that needs a restart"},
         {LISTEN "log: {format: combined}\n" VERSIONS RULES, "log changed: that needs a restart"},
