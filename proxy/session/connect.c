@@ -75,7 +75,9 @@ static int lease_endpoint(struct px_exchange *exchange)
                              .user = exchange,
                              .connect_ms = exchange->rule->rule->timeouts.connect_ms,
                              .max_requests = version->max_requests,
-                             .is_fresh = exchange->has_retried_reused};
+                             .is_fresh = exchange->has_retried_reused,
+                             .is_repeatable = tn_http_is_idempotent(&exchange->request) &&
+                                              !tn_http_has_body(&exchange->request)};
     int error = px_pool_lease(exchange->client->session->pool, &lease, &exchange->upstream);
 
     if (error == -EBUSY)

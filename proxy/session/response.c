@@ -346,6 +346,8 @@ void px_response_broken(struct px_upstream *upstream, int error)
     /* A pooled connection that the service closed in its own time is nobody's fault. */
     if (exchange->response_state == PX_RESPONSE_WAITING && !upstream->is_reused)
         px_exchange_blame_endpoint(exchange);
+    else if (upstream->is_reused && !exchange->has_answer_bytes)
+        px_upstream_died(upstream);
     if (!px_exchange_retry(exchange))
         px_exchange_fail(exchange, PX_FAILURE_UPSTREAM_RESET);
 }

@@ -38,6 +38,7 @@ void px_pool_init(struct px_pool *pool, struct tn_loop *loop, const struct px_li
     for (size_t i = 0; i < PX_ENDPOINTS_MAX; i++) {
         tn_list_init(&pool->idle[i]);
         pool->idle_count[i] = 0;
+        pool->wary[i] = (struct px_wary){0};
     }
 }
 
@@ -253,6 +254,14 @@ static int open_upstream(struct px_pool *pool, struct px_endpoint *endpoint, uin
     return 0;
 }
 
+static bool may_reuse(struct px_pool *pool, const struct px_lease *lease)
+{
+    const uint32_t slot = lease->endpoint->slot;
+
+    return !lease->is_fresh && !tn_list_is_empty(&pool->idle[slot]) &&
+           px_wary_may_reuse(&pool->wary[slot], lease->is_repeatable);
+}
+
 int px_pool_lease(struct px_pool *pool, const struct px_lease *lease,
                   struct px_upstream **ret_upstream)
 {
@@ -263,7 +272,7 @@ int px_pool_lease(struct px_pool *pool, const struct px_lease *lease,
 
     if (!take_room(lease->endpoint, lease->max_requests))
         return -EBUSY;
-    upstream = lease->is_fresh ? NULL : take_idle(pool, lease->endpoint);
+    upstream = may_reuse(pool, lease) ? take_idle(pool, lease->endpoint) : NULL;
     if (!upstream) {
         error = open_upstream(pool, lease->endpoint, lease->connect_ms, &upstream);
         if (error) {
@@ -299,6 +308,8 @@ void px_upstream_release(struct px_upstream *upstream, bool healthy)
     struct px_pool *pool = upstream->pool;
     struct px_stats_endpoint *counters;
 
+    if (healthy && upstream->is_reused)
+        px_wary_lived(&pool->wary[upstream->endpoint->slot]);
     end_lease(upstream);
     if (!healthy || !may_keep(upstream)) {
         close_upstream(upstream);
@@ -313,6 +324,12 @@ void px_upstream_release(struct px_upstream *upstream, bool healthy)
     tn_deadline_after(pool->loop, &upstream->deadline, pool->limits->upstream_idle_ms);
 }
 
+void px_upstream_died(struct px_upstream *upstream)
+{
+    assert(upstream->is_reused);
+    px_wary_died(&upstream->pool->wary[upstream->endpoint->slot]);
+}
+
 static void drop_slot(struct px_pool *pool, uint32_t slot)
 {
     while (!tn_list_is_empty(&pool->idle[slot]))
@@ -322,6 +339,7 @@ static void drop_slot(struct px_pool *pool, uint32_t slot)
 void px_pool_drop_idle(struct px_pool *pool, const struct px_endpoint *endpoint)
 {
     drop_slot(pool, endpoint->slot);
+    pool->wary[endpoint->slot] = (struct px_wary){0}; /* the slot may be another's soon */
 }
 
 void px_pool_stop(struct px_pool *pool)

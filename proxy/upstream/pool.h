@@ -21,6 +21,7 @@
 #include "lib/net/stream.h"
 #include "proxy/stats/stats.h"
 #include "proxy/upstream/queue.h"
+#include "proxy/upstream/wary.h"
 
 struct px_upstream;
 
@@ -58,6 +59,7 @@ struct px_pool {
     struct px_queue *queue; /* told of room; NULL: none (mirrors) */
     struct tn_list idle[PX_ENDPOINTS_MAX];
     uint32_t idle_count[PX_ENDPOINTS_MAX];
+    struct px_wary wary[PX_ENDPOINTS_MAX];
     struct tn_list all;  /* leased and connecting ones */
     uint32_t open_count; /* closing ones included */
     bool is_stopping;
@@ -75,6 +77,7 @@ struct px_lease {
     uint32_t max_requests; /* -EBUSY when so many are under way there; 0: a copy, which counts in
                               endpoint->copies and is not bounded here */
     bool is_fresh;         /* never an idle connection: for retries */
+    bool is_repeatable;    /* wary.h */
 };
 
 /*
@@ -89,6 +92,9 @@ int px_pool_lease(struct px_pool *pool, const struct px_lease *lease,
  * sent and both sides keep the connection; else it is closed.
  */
 void px_upstream_release(struct px_upstream *upstream, bool healthy);
+
+/* Before its release: it was used again, and ended without a byte of an answer. */
+void px_upstream_died(struct px_upstream *upstream);
 
 /* Closes idle connections to an endpoint that left the configuration or went down. */
 void px_pool_drop_idle(struct px_pool *pool, const struct px_endpoint *endpoint);

@@ -351,6 +351,32 @@ static void test_pool_fresh_never_takes_an_idle_one(void **state)
     px_upstream_release(user.upstream, false);
 }
 
+/* What lease() asks for may not be sent twice. */
+static void test_pool_is_wary_after_a_death(void **state)
+{
+    struct fixture *fixture = *state;
+    struct user user;
+
+    lease_ready(fixture, &user);
+    px_upstream_release(user.upstream, true);
+    lease_ready(fixture, &user);
+    assert_true(user.upstream->is_reused);
+    px_upstream_died(user.upstream);
+    px_upstream_release(user.upstream, false);
+    lease_ready(fixture, &user);
+    px_upstream_release(user.upstream, true);
+    assert_int_equal(idle_count(fixture), 1);
+    lease_ready(fixture, &user);
+    assert_false(user.upstream->is_reused); /* although one is idle */
+    px_upstream_release(user.upstream, true);
+    px_pool_drop_idle(fixture->pool, &fixture->endpoint); /* as when the slot gets a new owner */
+    lease_ready(fixture, &user);
+    px_upstream_release(user.upstream, true);
+    lease_ready(fixture, &user);
+    assert_true(user.upstream->is_reused);
+    px_upstream_release(user.upstream, false);
+}
+
 static void test_pool_refused_connect_ends_the_lease(void **state)
 {
     struct fixture *fixture = *state;
@@ -620,6 +646,7 @@ int main(void)
         TEST(test_pool_first_lease_is_told_ready_later_and_once),
         TEST(test_pool_takes_the_last_released_connection_first),
         TEST(test_pool_fresh_never_takes_an_idle_one),
+        TEST(test_pool_is_wary_after_a_death),
         TEST(test_pool_refused_connect_ends_the_lease),
         TEST(test_pool_connect_that_nobody_answers_times_out),
         TEST(test_pool_release_while_connecting_tells_nothing),
