@@ -5,8 +5,8 @@
  * loses the race, and a request that may not be sent twice is lost with it (RFC 9112 9.3.1). One
  * such death may be chance. A service that does it each time would cost every request a retry, and
  * retries have a budget. So after a death one request in 1 + penalty tries a reused connection, and
- * only such as may be sent again; a death doubles the penalty and adds some, a life takes one off. Shape:
- * one value for each endpoint and loop; all zeros: trusting. Threads: the loop's.
+ * only such as may be sent again; a death doubles the penalty and adds some, a life takes one off.
+ * Shape: one value for each endpoint and loop; all zeros: trusting. Threads: the loop's.
  */
 #ifndef PX_UPSTREAM_WARY_H
 #define PX_UPSTREAM_WARY_H
@@ -14,7 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PX_WARY_PENALTY_MAX 63 /* then a 64th of the requests costs a retry: far within the budget */
+#define PX_WARY_PENALTY_MAX                                                                        \
+    63 /* then a 64th of the requests costs a retry: far within the budget */
 #define PX_WARY_PENALTY_STEP 4 /* more than a life between two deaths takes off */
 
 struct px_wary {
