@@ -35,11 +35,13 @@ static void key_balance(struct px_parser *parser, const struct px_node *node,
                         const struct px_key *key, void *context)
 {
     (void)key;
-    /* by enum strategy_balance; a unit test holds them against strategy_balance_ops */
-    static const char *const words[] = {"round_robin", "least_requests", "hash"};
+    const char *words[STRATEGY_BALANCE_COUNT];
     struct px_version *version = context;
     uint32_t index;
-    if (px_parse_word(parser, node, words, 3, &index)) {
+    for (uint32_t i = 0; i < STRATEGY_BALANCE_COUNT; i++) {
+        words[i] = strategy_balance_ops((enum strategy_balance)i)->name;
+    }
+    if (px_parse_word(parser, node, words, STRATEGY_BALANCE_COUNT, &index)) {
         version->balance = (enum strategy_balance)index;
     }
 }

@@ -122,7 +122,12 @@ struct strategy_endpoint {
     bool full;  /* has as many requests as it may have: passed over */
 };
 
-enum strategy_balance { STRATEGY_ROUND_ROBIN, STRATEGY_LEAST_REQUESTS, STRATEGY_HASH };
+enum strategy_balance {
+    STRATEGY_ROUND_ROBIN,
+    STRATEGY_LEAST_REQUESTS,
+    STRATEGY_HASH,
+    STRATEGY_BALANCE_COUNT
+};
 
 struct strategy_endpoint_question {
     const struct strategy_endpoint *endpoints;

@@ -178,7 +178,7 @@ static void test_parse_what_a_version_says(void **state)
 static void test_parse_balances_are_those_of_the_strategies(void **state)
 {
     (void)state;
-    for (int i = STRATEGY_ROUND_ROBIN; i <= STRATEGY_HASH; i++) {
+    for (int i = 0; i < STRATEGY_BALANCE_COUNT; i++) {
         char text[256];
         snprintf(text, sizeof(text),
                  "listen: ['127.0.0.1:0']\nversions: {a: {endpoints: ['127.0.0.1:1'], balance: "

@@ -172,7 +172,7 @@ static void test_choose_endpoint_tried_ones_are_out(void **state)
 
     (void)state;
     endpoints[0].tried = endpoints[2].tried = true;
-    for (int balance = 0; balance < 3; balance++) {
+    for (int balance = 0; balance < STRATEGY_BALANCE_COUNT; balance++) {
         for (int has_key = 0; has_key < 2; has_key++) {
             question.has_key = has_key;
             for (question.n = question.key = 0; question.n < 6; question.n++, question.key++)
@@ -188,7 +188,7 @@ static void test_choose_endpoint_full_ones_are_passed_over(void **state)
 
     (void)state;
     endpoints[1].full = true;
-    for (int balance = 0; balance < 3; balance++) {
+    for (int balance = 0; balance < STRATEGY_BALANCE_COUNT; balance++) {
         for (int has_key = 0; has_key < 2; has_key++) {
             question.has_key = has_key;
             for (question.n = question.key = 0; question.n < 20; question.n++, question.key++)
@@ -196,7 +196,7 @@ static void test_choose_endpoint_full_ones_are_passed_over(void **state)
         }
     }
     endpoints[0].full = endpoints[2].full = true;
-    for (int balance = 0; balance < 3; balance++)
+    for (int balance = 0; balance < STRATEGY_BALANCE_COUNT; balance++)
         assert_int_equal(choose((enum strategy_balance)balance, &question), STRATEGY_NONE);
 }
 
@@ -210,7 +210,7 @@ static void test_choose_endpoint_nobody(void **state)
     endpoints[0].up = false;
     endpoints[1].mode = STRATEGY_CUT;
     endpoints[2].tried = true;
-    for (int balance = 0; balance < 3; balance++) {
+    for (int balance = 0; balance < STRATEGY_BALANCE_COUNT; balance++) {
         for (int has_key = 0; has_key < 2; has_key++) {
             question.has_key = empty.has_key = has_key;
             assert_int_equal(choose((enum strategy_balance)balance, &question), STRATEGY_NONE);

@@ -36,6 +36,45 @@ static void test_rendezvous_key_moves_only_towards_a_weight_that_rose(void **sta
     }
 }
 
+#define STEPS 4 /* weights 0 to 3 */
+
+/* All pairs of all weight vectors of up to five versions, one key after the other. */
+static void test_rendezvous_moves_rightly_between_all_pairs_of_vectors(void **state)
+{
+    static uint8_t chosen[1024];
+    static uint32_t weights[1024][5];
+    uint64_t random = 9;
+    uint64_t moves = 0;
+
+    (void)state;
+    for (uint32_t count = 2; count <= 5; count++) {
+        uint32_t vectors = 1u << (2 * count); /* STEPS to the power of count */
+
+        for (int n = 0; n < 24; n++) {
+            uint64_t key = test_draw(&random);
+
+            for (uint32_t v = 0; v < vectors; v++) {
+                for (uint32_t i = 0; i < count; i++)
+                    weights[v][i] = v >> (2 * i) & (STEPS - 1);
+                chosen[v] = (uint8_t)strategy_rendezvous(key, ids, weights[v], count);
+            }
+            for (uint32_t a = 1; a < vectors; a++) { /* vector 0 is all zero */
+                for (uint32_t b = 1; b < vectors; b++) {
+                    uint32_t i = chosen[a];
+                    uint32_t j = chosen[b];
+
+                    if (i == j)
+                        continue;
+                    if (weights[b][j] * weights[a][i] <= weights[a][j] * weights[b][i])
+                        fail_msg("key %llx, vectors %x and %x", (unsigned long long)key, a, b);
+                    moves++;
+                }
+            }
+        }
+    }
+    assert_true(moves > 1000000);
+}
+
 static void test_rendezvous_growing_share_never_sends_anybody_back(void **state)
 {
     uint64_t random = 2;
@@ -153,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rendezvous_key_moves_only_towards_a_weight_that_rose),
+        cmocka_unit_test(test_rendezvous_moves_rightly_between_all_pairs_of_vectors),
         cmocka_unit_test(test_rendezvous_growing_share_never_sends_anybody_back),
         cmocka_unit_test(test_rendezvous_shares_are_within_chance),
         cmocka_unit_test(test_rendezvous_keys_in_a_row_spread_as_well),
