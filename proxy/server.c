@@ -24,6 +24,8 @@ void px_server_close_parts(struct px_server *server)
     if (server->metrics_listener)
         tn_api_close(server->metrics_listener, NULL, NULL);
     server->admin_listener = server->metrics_listener = NULL;
+    px_guards_close(server->guards);
+    server->guards = NULL;
     server->admin.health = NULL;
     if (server->health)
         px_health_close(server->health, NULL, NULL);

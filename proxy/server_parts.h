@@ -10,6 +10,7 @@
 
 #include "lib/net/control.h"
 #include "proxy/admin/admin.h"
+#include "proxy/admin/guard.h"
 #include "proxy/server.h"
 #include "proxy/worker/worker.h"
 
@@ -46,6 +47,7 @@ struct px_server {
     struct px_route_loop route; /* for explain */
     bool has_route;
     struct px_admin admin;
+    struct px_guards *guards;
     struct tn_api_server *admin_listener;
     struct tn_api_server *metrics_listener;
     struct px_server_signal signals[PX_SERVER_SIGNALS];

@@ -190,6 +190,20 @@ static void on_mirrored(void *context, uint32_t to)
     px_rulebook_mirrored(server->book, px_registry_version_name(server->registry, to));
 }
 
+static void on_suspect(void *context)
+{
+    struct px_server *server = context;
+
+    px_guards_suspect(server->guards);
+}
+
+static void on_look(void *context)
+{
+    struct px_server *server = context;
+
+    px_workers_heard(server->workers);
+}
+
 static void publish(void *workers, struct px_snapshot *snapshot, void (*on_switched)(void *context),
                     void *context)
 {
@@ -233,6 +247,7 @@ static int open_workers(struct px_server *server, uint32_t threads)
         .on_failing = on_failing,
         .on_bound = on_bound,
         .on_mirrored = on_mirrored,
+        .on_suspect = on_suspect,
         .context = server,
     };
     char *why = NULL;
@@ -246,6 +261,15 @@ static int open_workers(struct px_server *server, uint32_t threads)
     server->admin.publisher = (struct px_publisher){publish, collect, server->workers};
     px_rulebook_attach(server->book, &server->admin.publisher);
     return 0;
+}
+
+static int open_guards(struct px_server *server)
+{
+    const struct px_guards_options options = {
+        .loop = &server->loop, .admin = &server->admin, .on_look = on_look, .context = server};
+    int error = px_guards_new(&options, &server->guards);
+
+    return error ? fail(error, "out of memory") : 0;
 }
 
 /* --- the probes -------------------------------------------------------------------------------
@@ -295,6 +319,8 @@ int px_server_start(struct px_server *server, const struct px_server_options *op
         error = open_metrics(server);
     if (!error)
         error = px_server_open_signals(server);
+    if (!error)
+        error = open_guards(server);
     if (!error)
         error = open_workers(server, threads);
     if (!error)

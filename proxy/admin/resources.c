@@ -44,6 +44,11 @@ static void on_stats(void *context, struct px_stats *stats)
         tn_api_problem(collecting->call, 503, "out of memory");
     px_stats_free(stats);
     free(collecting);
+    px_admin_collected(admin);
+}
+
+void px_admin_collected(struct px_admin *admin)
+{
     admin->collecting--;
     check_quiet(admin);
 }

@@ -18,6 +18,9 @@ typedef void(px_admin_render_fn)(struct px_admin *admin, struct tn_api_call *cal
 void px_admin_with_stats(struct px_admin *admin, struct tn_api_call *call,
                          px_admin_render_fn *render);
 
+/* Counters came that admin->collecting was raised for: the last step of their receiver. */
+void px_admin_collected(struct px_admin *admin);
+
 /* ETag: the revision in force. */
 void px_admin_add_etag(struct px_admin *admin, struct tn_api_call *call);
 

@@ -203,6 +203,51 @@ static bool put_mirrors(json_t *object, const struct px_rule *rule)
     return put(object, "mirror", checked(list, ok));
 }
 
+static bool put_guard(json_t *object, const struct px_rule *rule)
+{
+    const struct px_guard *guard = &rule->guard;
+    char percent[PX_UNITS_TEXT_SIZE];
+    if (!guard->is_set) {
+        return true;
+    }
+    json_t *map = json_object();
+    bool ok =
+        map && (!guard->on_worse || put_text(map, "worse", "abort")) &&
+        (guard->max_error_ppm == 0 ||
+         put_text(map, "max_error_rate", px_units_write_percent(guard->max_error_ppm, percent))) &&
+        (guard->consecutive_failures == 0 ||
+         put(map, "consecutive_failures", json_integer(guard->consecutive_failures))) &&
+        (guard->min_requests == PX_GUARD_MIN_REQUESTS ||
+         put(map, "min_requests", json_integer(guard->min_requests)));
+    return put(object, "guard", checked(map, ok));
+}
+
+static json_t *write_goal(const struct px_goal *goal)
+{
+    json_t *object = json_object();
+    bool is_standard = goal->status_low == 200 && goal->status_high == 299;
+    bool is_class = goal->status_high > goal->status_low;
+    bool ok = object && put_text(object, "name", goal->name) &&
+              put(object, "match", write_match(&goal->match)) &&
+              (is_standard || put(object, "status",
+                                  is_class ? json_sprintf("%uxx", goal->status_low / 100)
+                                           : json_sprintf("%u", goal->status_low)));
+    return checked(object, ok);
+}
+
+static bool put_goals(json_t *object, const struct px_rule *rule)
+{
+    if (rule->goal_count == 0) {
+        return true;
+    }
+    json_t *list = json_array();
+    bool ok = list != NULL;
+    for (uint32_t i = 0; ok && i < rule->goal_count; i++) {
+        ok = append(list, write_goal(&rule->goals[i]));
+    }
+    return put(object, "goals", checked(list, ok));
+}
+
 static bool put_timeouts(json_t *object, const struct px_rule *rule)
 {
     struct px_timeouts standard;
@@ -229,7 +274,8 @@ json_t *px_rule_to_json(const struct px_rule *rule)
         (!rule->stable || put_text(object, "stable", rule->stable)) && put_weights(object, rule) &&
         put_sticky(object, rule) &&
         (rule->on_unhealthy == STRATEGY_FAIL || put_text(object, "on_unhealthy", "failover")) &&
-        put_mirrors(object, rule) && put_timeouts(object, rule) &&
+        put_guard(object, rule) && put_goals(object, rule) && put_mirrors(object, rule) &&
+        put_timeouts(object, rule) &&
         put_size(object, "max_body", rule->max_body_bytes, PX_NO_LIMIT) &&
         (!rule->made_by_route || put(object, "made_by_route", json_true())) &&
         (!rule->is_switched_off || put(object, "switched_off", json_true()));

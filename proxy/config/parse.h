@@ -161,12 +161,24 @@ bool px_parse_version_name(struct px_parser *parser, const struct px_node *node,
 void px_parse_rules(struct px_parser *parser, const struct px_node *node,
                     struct px_rule ***ret_rules, uint32_t *ret_count);
 void px_parse_match(struct px_parser *parser, const struct px_node *node, struct px_rule *rule);
+/* One map of conditions; false when it is none. */
+bool px_parse_one_match(struct px_parser *parser, const struct px_node *node,
+                        struct px_match *match);
+void px_parse_guard(struct px_parser *parser, const struct px_node *node, struct px_rule *rule);
+void px_parse_goals(struct px_parser *parser, const struct px_node *node, struct px_rule *rule);
 void px_parse_sticky(struct px_parser *parser, const struct px_node *node, struct px_rule *rule);
 void px_parse_mirror(struct px_parser *parser, const struct px_node *node, struct px_rule *rule);
+
+/* What no key can check alone (parse_checks.c). */
+void px_check_rule(struct px_parser *parser, const struct px_node *node,
+                   const struct px_rule *rule);
+/* Names twice, rules that nothing reaches. */
+void px_check_rules(struct px_parser *parser, const struct px_node *list);
 
 /* Defaults that reading and writing must agree on. */
 #define PX_DEFAULT_COOKIE "turnout"
 #define PX_MIRROR_METHODS (1u << TN_HTTP_GET | 1u << TN_HTTP_HEAD)
+#define PX_GUARD_MIN_REQUESTS 50
 #define PX_MIRROR_MAX_BODY (16u << 20)
 extern const char *const px_mirror_methods[TN_HTTP_METHOD_OTHER]; /* by enum tn_http_method */
 void px_timeouts_default(struct px_timeouts *timeouts);

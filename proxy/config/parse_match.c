@@ -270,7 +270,8 @@ static void key_subject(struct px_parser *parser, const struct px_node *node,
     }
 }
 
-void px_parse_match(struct px_parser *parser, const struct px_node *node, struct px_rule *rule)
+bool px_parse_one_match(struct px_parser *parser, const struct px_node *node,
+                        struct px_match *match)
 {
     static const struct px_key keys[] = {
         {.name = "host", .parse = key_subject, .min = SUBJECT_HOST},
@@ -280,6 +281,11 @@ void px_parse_match(struct px_parser *parser, const struct px_node *node, struct
         {.name = "cookies", .parse = key_subject, .min = SUBJECT_COOKIE},
         {.name = "query", .parse = key_subject, .min = SUBJECT_QUERY},
     };
+    return px_parse_map(parser, node, "a match", keys, COUNT_OF(keys), match);
+}
+
+void px_parse_match(struct px_parser *parser, const struct px_node *node, struct px_rule *rule)
+{
     if (!px_parse_list(parser, node, "matches such as [{path: /x}, {headers: [...]}]",
                        MATCHES_MAX)) {
         return;
@@ -289,8 +295,7 @@ void px_parse_match(struct px_parser *parser, const struct px_node *node, struct
         return;
     }
     PX_NODE_FOR_EACH (item, node) {
-        struct px_match *match = &rule->matches[rule->match_count++];
-        if (px_parse_map(parser, item, "a match", keys, COUNT_OF(keys), match) &&
+        if (px_parse_one_match(parser, item, &rule->matches[rule->match_count++]) &&
             item->count == 0) {
             px_error(parser, item, "an empty match takes every request: leave 'match' out instead");
         }

@@ -170,6 +170,20 @@ static void key_mirror(struct px_parser *parser, const struct px_node *node,
     px_parse_mirror(parser, node, context);
 }
 
+static void key_guard(struct px_parser *parser, const struct px_node *node,
+                      const struct px_key *key, void *context)
+{
+    (void)key;
+    px_parse_guard(parser, node, context);
+}
+
+static void key_goals(struct px_parser *parser, const struct px_node *node,
+                      const struct px_key *key, void *context)
+{
+    (void)key;
+    px_parse_goals(parser, node, context);
+}
+
 static void key_timeouts(struct px_parser *parser, const struct px_node *node,
                          const struct px_key *key, void *context)
 {
@@ -205,63 +219,11 @@ static const struct px_key rule_keys[] = {
     {.name = "switched_off",
      .parse = px_key_bool,
      .offset = offsetof(struct px_rule, is_switched_off)},
-    {.name = "guard"},
-    {.name = "goals"},
+    {.name = "guard", .parse = key_guard},
+    {.name = "goals", .parse = key_goals},
     {.name = "verdict"},
     {.name = "owner"},
 };
-
-static uint32_t count_positive(const struct px_rule *rule, const char **ret_only)
-{
-    uint32_t positive = 0;
-    for (uint32_t i = 0; i < rule->weight_count; i++) {
-        if (rule->weights[i].weight > 0) {
-            positive++;
-            *ret_only = rule->weights[i].version;
-        }
-    }
-    return positive;
-}
-
-/* What no key can check alone. */
-static void check_rule(struct px_parser *parser, const struct px_node *node,
-                       const struct px_rule *rule)
-{
-    const struct px_node *weights = px_node_find(node, "weights");
-    const char *only = NULL;
-    uint32_t positive = count_positive(rule, &only);
-    if (!px_node_means(node, "name")) {
-        px_error(parser, node, "this rule has no name");
-    }
-    if (!px_node_means(node, "weights")) {
-        px_error(parser, node, "this rule has no weights, such as {blue: 90, green: 10}");
-    }
-    if (positive >= 2 && !px_node_means(node, "stable")) {
-        px_error(parser, weights->key,
-                 "two or more versions with weight need 'stable': the version that abort goes "
-                 "back to");
-    }
-    if (rule->is_switched_off && !px_node_find(node, "match")) {
-        px_error(parser, px_node_find(node, "switched_off"),
-                 "a rule without match takes every request: it can't be switched off");
-    }
-    for (uint32_t i = 0; i < rule->mirror_count; i++) {
-        const struct px_mirror *mirror = &rule->mirrors[i];
-        const struct px_node *item = px_node_find(node, "mirror")->first;
-        for (uint32_t k = 0; k < i; k++) {
-            item = item->next;
-        }
-        const struct px_node *sample = px_node_find(item, "sample");
-        if (mirror->sample_key && !px_node_find(node, "sticky")) {
-            px_error(parser, sample, "sample: key needs 'sticky', which says what a user's key is");
-        }
-        if (positive == 1 && mirror->to && only && strcmp(only, mirror->to) == 0) {
-            px_warning(parser, item,
-                       "this mirror never gets a request: '%s' itself answers all of this rule",
-                       mirror->to);
-        }
-    }
-}
 
 static struct px_rule *parse_rule(struct px_parser *parser, const struct px_node *node)
 {
@@ -274,56 +236,12 @@ static struct px_rule *parse_rule(struct px_parser *parser, const struct px_node
     px_timeouts_default(&rule->timeouts);
     if (px_parse_map(parser, node, "a rule", rule_keys, sizeof(rule_keys) / sizeof(rule_keys[0]),
                      rule)) {
-        check_rule(parser, node, rule);
+        px_check_rule(parser, node, rule);
     }
     if (rule->sticky.by != PX_STICKY_NONE && !rule->sticky.seed && rule->name) {
         rule->sticky.seed = px_parser_dup(parser, tn_str_of(rule->name));
     }
     return rule;
-}
-
-static void check_names(struct px_parser *parser, const struct px_node *list)
-{
-    PX_NODE_FOR_EACH (item, list) {
-        const struct px_node *name = px_node_find(item, "name");
-        if (!name || name->kind != PX_NODE_SCALAR) {
-            continue;
-        }
-        for (const struct px_node *before = list->first; before != item; before = before->next) {
-            const struct px_node *other = px_node_find(before, "name");
-            if (other && other->kind == PX_NODE_SCALAR && tn_str_equal(other->text, name->text)) {
-                px_error(parser, name, "rule name '%.*s' is already used on line %u",
-                         name->text.len > 63 ? 63 : (int)name->text.len, name->text.ptr,
-                         other->line);
-                break;
-            }
-        }
-    }
-}
-
-/* First match wins: the one rule that takes everything is the last. */
-static void check_order(struct px_parser *parser, const struct px_node *list)
-{
-    uint32_t left = list->count;
-    PX_NODE_FOR_EACH (item, list) {
-        left--;
-        const struct px_node *match = px_node_find(item, "match");
-        if (item->kind != PX_NODE_MAP) {
-            continue;
-        }
-        if (left == 0 && match) {
-            px_error(parser, match->key,
-                     "the last rule must match everything: remove its match, or add a rule without "
-                     "match below it");
-        } else if (left > 0 && !match) {
-            const struct px_node *place = px_node_find(item, "name");
-            px_error(parser, place ? place : item,
-                     "this rule has no match and takes every request, so the %s below it %s never "
-                     "reached: give it a match or move it to the end",
-                     left == 1 ? "rule" : "rules", left == 1 ? "is" : "are");
-            return;
-        }
-    }
 }
 
 void px_parse_rules(struct px_parser *parser, const struct px_node *node,
@@ -344,8 +262,7 @@ void px_parse_rules(struct px_parser *parser, const struct px_node *node,
         }
         count++;
     }
-    check_names(parser, node);
-    check_order(parser, node);
+    px_check_rules(parser, node);
     *ret_rules = rules;
     *ret_count = count;
 }

@@ -31,6 +31,7 @@ struct px_registry {
     char *version_names[PX_VERSIONS_MAX];
     uint32_t version_name_count;
     struct px_registry_keys *keys;
+    uint64_t trials; /* so many were begun */
 };
 
 /* hint: where it was last time, or NULL. One reference more. */

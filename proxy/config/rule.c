@@ -54,6 +54,10 @@ void px_rule_free(struct px_rule *rule)
     for (uint32_t i = 0; i < rule->mirror_count; i++) {
         deinit_mirror(&rule->mirrors[i]);
     }
+    for (uint32_t i = 0; i < rule->goal_count; i++) {
+        free(rule->goals[i].name);
+        deinit_match(&rule->goals[i].match);
+    }
     free(rule->matches);
     free(rule->weights);
     free(rule->stable);

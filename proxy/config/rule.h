@@ -105,6 +105,23 @@ struct px_timeouts {
     uint64_t total_ms;      /* off: PX_NO_LIMIT */
 };
 
+/* When the proxy aborts the rule by itself. All off: is_set is false. */
+struct px_guard {
+    bool is_set;
+    bool on_worse;                 /* worse: abort */
+    uint32_t max_error_ppm;        /* max_error_rate: 5% -> 50000; 0: off */
+    uint32_t consecutive_failures; /* 0: off */
+    uint32_t min_requests;         /* before worse and max_error_rate mean anything; 50 */
+};
+
+/* A request that counts as a success of the experiment, by the user's version. */
+struct px_goal {
+    char *name;
+    struct px_match match;
+    uint32_t status_low, status_high; /* status: 2xx -> 200 to 299; both ends belong to it */
+};
+
+#define PX_GOALS_MAX 8
 #define PX_MIRRORS_MAX 4
 
 struct px_rule {
@@ -118,6 +135,9 @@ struct px_rule {
     enum strategy_on_unhealthy on_unhealthy;
     struct px_mirror mirrors[PX_MIRRORS_MAX];
     uint32_t mirror_count;
+    struct px_guard guard;
+    struct px_goal goals[PX_GOALS_MAX];
+    uint32_t goal_count;
     struct px_timeouts timeouts;
     uint64_t max_body_bytes; /* PX_NO_LIMIT: unlimited */
     bool made_by_route;      /* `route` made it (main/ab-1) and may replace it */

@@ -1,5 +1,6 @@
 #include "proxy/config/deal.h"
 #include "proxy/config/registry.h"
+#include "proxy/config/trial.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -257,6 +258,9 @@ static int build_rule(struct build *build, const struct px_rule *said,
         mirror->mirror = &said->mirrors[i];
         r = build_mirror(build, before, rule, mirror);
     }
+    r = r < 0
+            ? r
+            : px_trial_build(build->registry, build->plan->previous, before, build->snapshot, rule);
     return r < 0 ? r : build_keys(build, rule);
 }
 
@@ -287,6 +291,7 @@ static int build_rules(struct build *build)
 static void deinit_rule(struct px_registry *registry, struct px_snapshot_rule *rule)
 {
     px_deal_give(rule->deal);
+    px_trial_give(rule->trial);
     for (uint32_t i = 0; i < rule->mirror_count; i++) {
         px_deal_give(rule->mirrors[i].deal);
     }

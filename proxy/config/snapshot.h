@@ -64,6 +64,19 @@ struct px_deal {
     uint32_t references; /* control thread */
 };
 
+/*
+ * What the figures of a rule are about: from one change of weights, stickiness, matches, goals,
+ * stable or builds to the next. Whatever leaves these alone keeps it.
+ */
+struct px_trial {
+    uint64_t number;                            /* never used twice */
+    _Atomic uint32_t failures[PX_VERSIONS_MAX]; /* in a row, by place in the rule's versions */
+    _Atomic bool is_row_full[PX_VERSIONS_MAX];  /* guard's consecutive_failures were reached */
+    bool is_bound_before;   /* session: users were bound while other weights were in force */
+    _Atomic bool is_uneven; /* dealt while a version with weight was drained or cut */
+    uint32_t references;    /* control thread */
+};
+
 struct px_snapshot_mirror {
     const struct px_mirror *mirror;
     uint32_t to; /* version number */
@@ -84,6 +97,7 @@ struct px_snapshot_rule {
     struct px_deal *deal;
     struct px_snapshot_mirror mirrors[PX_MIRRORS_MAX];
     uint32_t mirror_count;
+    struct px_trial *trial; /* NULL: one version, no guard and no goals: nothing to find out */
     const struct px_cookie_keys *cookie_keys; /* of route/cookie.h, or NULL: not signed */
     /* Session bindings are a version's id ^ this; another one, after an abort, makes those before
        it void. 0 from build: set between build and publishing. */

@@ -262,6 +262,12 @@ static bool match_holds(const struct px_match *match, struct px_route_loop *loop
            hold_all(match->query, match->query_count, QUERY, loop, request, explain);
 }
 
+bool px_match_goal(const struct px_match *match, struct px_route_loop *loop,
+                   const struct px_route_request *request)
+{
+    return match_holds(match, loop, request, NULL);
+}
+
 bool px_match_rule(const struct px_rule *rule, struct px_route_loop *loop,
                    const struct px_route_request *request, const struct px_explain *explain)
 {

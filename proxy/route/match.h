@@ -24,6 +24,10 @@
 bool px_match_rule(const struct px_rule *rule, struct px_route_loop *loop,
                    const struct px_route_request *request, const struct px_explain *explain);
 
+/* All conditions of one match: a goal's. */
+bool px_match_goal(const struct px_match *match, struct px_route_loop *loop,
+                   const struct px_route_request *request);
+
 /*
  * The value (may be empty) of a header that is given just once and spelled as named. False: not
  * given, or ambiguous.

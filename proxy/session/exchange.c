@@ -159,6 +159,8 @@ static void count(struct px_exchange *exchange, uint64_t duration_us)
         px_tunnel_uncount(exchange);
     else
         px_exchange_count_answer(exchange, cell, duration_us);
+    if (exchange->rule && exchange->rule->trial)
+        px_judge_answer(exchange, duration_us);
     cell->client_bytes_in += exchange->body_bytes_in;
     cell->client_bytes_out += exchange->body_bytes_out;
     if (exchange->failure != PX_FAILURE_NONE && exchange->response_state != PX_RESPONSE_WAITING)

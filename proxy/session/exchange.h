@@ -62,6 +62,7 @@ struct px_exchange {
     unsigned status; /* sent to the client */
     enum px_failure failure;
     struct px_decision decision;
+    uint8_t goals;           /* bit i: its head is one that rule->goals[i] asks for */
     struct px_waiter waiter; /* for an endpoint with room */
     struct px_mirror_copy *mirrors[PX_MIRRORS_MAX];
 
@@ -101,6 +102,10 @@ struct px_stats_cell *px_exchange_cell(const struct px_exchange *exchange);
 /* Its status and how long it took, once. */
 void px_exchange_count_answer(const struct px_exchange *exchange, struct px_stats_cell *cell,
                               uint64_t duration_us);
+
+/* judge.c */
+void px_judge_decision(struct px_exchange *exchange, const struct px_route_request *request);
+void px_judge_answer(struct px_exchange *exchange, uint64_t duration_us);
 
 /* request.c */
 void px_request_head(struct px_exchange *exchange);

@@ -31,3 +31,20 @@ const char *px_failure_text(enum px_failure failure)
     assert(failure < PX_FAILURE_COUNT);
     return rows[failure].text;
 }
+
+bool px_failure_is_upstreams(enum px_failure failure)
+{
+    switch (failure) {
+    case PX_FAILURE_NO_VERSION:
+    case PX_FAILURE_OVERLOADED:
+    case PX_FAILURE_CONNECT:
+    case PX_FAILURE_CONNECT_TIMEOUT:
+    case PX_FAILURE_UPSTREAM_RESET:
+    case PX_FAILURE_UPSTREAM_PROTOCOL:
+    case PX_FAILURE_FIRST_BYTE_TIMEOUT:
+    case PX_FAILURE_TOTAL_TIMEOUT:
+        return true;
+    default:
+        return false;
+    }
+}

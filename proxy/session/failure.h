@@ -9,6 +9,7 @@
 #ifndef PX_SESSION_FAILURE_H
 #define PX_SESSION_FAILURE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* X(enumerator, status, word in the access log, text for the client) */
@@ -42,6 +43,8 @@ enum px_failure {
         PX_FAILURE_COUNT
 };
 
+/* The version that should have answered failed: what verdicts and guards count. */
+bool px_failure_is_upstreams(enum px_failure failure);
 unsigned px_failure_status(enum px_failure failure);
 const char *px_failure_word(enum px_failure failure);
 const char *px_failure_text(enum px_failure failure);

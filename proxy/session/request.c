@@ -71,6 +71,8 @@ static void decide(struct px_exchange *exchange)
         cell->spilled++;
     if (exchange->decision.reason == STRATEGY_REASON_FAILOVER)
         count_failover(exchange);
+    if (exchange->rule->trial)
+        px_judge_decision(exchange, &request);
 }
 
 /* Writes the head that goes on into the exchange's own buffer: a retry and the log need it later.

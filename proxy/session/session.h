@@ -41,6 +41,8 @@ struct px_session {
     bool is_stopping;
     /* limits->ejection_failures requests to it failed in a row. May be NULL. */
     void (*on_failing)(struct px_session *session, struct px_endpoint *endpoint);
+    /* A version failed a request of a rule with a guard. May be NULL. */
+    void (*on_suspect)(struct px_session *session);
     void (*on_empty)(struct px_session *session); /* stopping, and the last client is gone */
     void *context;
 

@@ -51,7 +51,22 @@ void px_stats_free(struct px_stats *stats)
     for (uint32_t rule = 0; rule < PX_RULES_MAX; rule++)
         for (uint32_t to = 0; to < PX_VERSIONS_MAX; to++)
             free(stats->mirrors[rule][to]);
+    for (uint32_t rule = 0; rule < PX_RULES_MAX; rule++)
+        px_stats_trial_free(stats->trials[rule]);
     free(stats);
+}
+
+static int adopt_trial(struct px_stats *stats, const struct px_snapshot_rule *rule)
+{
+    struct px_stats_trial **own = &stats->trials[rule->stat];
+
+    if (!rule->trial || (*own && (*own)->number != rule->trial->number)) {
+        px_stats_trial_free(*own);
+        *own = NULL;
+    }
+    if (rule->trial && !*own)
+        *own = px_stats_trial_new(rule);
+    return rule->trial && !*own ? -ENOMEM : 0;
 }
 
 static int adopt_rule(struct px_stats *stats, const struct px_snapshot *snapshot,
@@ -74,7 +89,7 @@ static int adopt_rule(struct px_stats *stats, const struct px_snapshot *snapshot
         if (!need_mirror(stats, rule->stat, stat))
             return -ENOMEM;
     }
-    return 0;
+    return adopt_trial(stats, rule);
 }
 
 int px_stats_adopt(struct px_stats *stats, const struct px_snapshot *snapshot)
@@ -177,6 +192,8 @@ int px_stats_add(struct px_stats *into, const struct px_stats *from)
 {
     int error = make_room(into, from);
 
+    for (uint32_t rule = 0; !error && rule < PX_RULES_MAX; rule++)
+        error = px_stats_trial_add(&into->trials[rule], from->trials[rule]);
     if (error)
         return error;
     for (uint32_t rule = 0; rule <= PX_RULES_MAX; rule++)

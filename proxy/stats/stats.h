@@ -12,11 +12,10 @@
 #ifndef PX_STATS_STATS_H
 #define PX_STATS_STATS_H
 
-#include "proxy/config/snapshot.h"
+#include "proxy/stats/trial.h"
 
 #define PX_STATS_NOBODY PX_VERSIONS_MAX
 #define PX_STATS_NO_RULE PX_RULES_MAX
-#define PX_STATS_BUCKETS 20
 
 /* Upper bounds in microseconds; the last bucket is +Inf. */
 extern const uint64_t px_stats_bucket_us[PX_STATS_BUCKETS - 1];
@@ -124,6 +123,7 @@ const char *px_retry_label(enum px_retry reason);
 struct px_stats {
     struct px_stats_cell *cells[PX_RULES_MAX + 1][PX_VERSIONS_MAX + 1];
     struct px_stats_mirror *mirrors[PX_RULES_MAX][PX_VERSIONS_MAX];
+    struct px_stats_trial *trials[PX_RULES_MAX];          /* of the newest snapshot, by rule */
     struct px_stats_endpoint endpoints[PX_ENDPOINTS_MAX]; /* by px_endpoint.slot */
     struct px_stats_version versions[PX_VERSIONS_MAX];    /* by px_snapshot_version.stat */
     uint64_t retries[PX_RETRY_COUNT];
@@ -144,5 +144,14 @@ int px_stats_adopt(struct px_stats *stats, const struct px_snapshot *snapshot);
 
 /* into += from. */
 int px_stats_add(struct px_stats *into, const struct px_stats *from);
+
+/* The rule's trial, if it is the one that requests of this snapshot belong to; else NULL. */
+static inline struct px_stats_trial *px_stats_trial(const struct px_stats *stats,
+                                                    const struct px_snapshot_rule *rule)
+{
+    struct px_stats_trial *trial = stats->trials[rule->stat];
+
+    return trial && rule->trial && trial->number == rule->trial->number ? trial : NULL;
+}
 
 #endif

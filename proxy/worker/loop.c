@@ -168,6 +168,13 @@ static void on_failing(struct px_session *session, struct px_endpoint *endpoint)
     px_workers_tell_failing(loop->workers, endpoint);
 }
 
+static void on_suspect(struct px_session *session)
+{
+    const struct px_data_loop *loop = session->context;
+
+    px_workers_tell_suspect(loop->workers);
+}
+
 static int open_listener(struct px_data_loop *loop, uint32_t i, char **ret_why)
 {
     const struct px_config *config = loop->workers->options.config;
@@ -225,6 +232,7 @@ static int init_session(struct px_data_loop *loop)
     loop->session.via_name = workers->via_name;
     loop->session.client_max = px_workers_client_max(workers, &loop->limits);
     loop->session.on_failing = on_failing;
+    loop->session.on_suspect = on_suspect;
     loop->session.on_empty = on_empty;
     loop->session.context = loop;
     tn_random_init_system(&random);

@@ -51,6 +51,7 @@ struct px_workers {
     struct px_access_sink sink;
     char via_name[32];
     _Atomic uint64_t mirror_memory;
+    _Atomic bool is_suspect_told; /* and not heard yet */
     _Atomic uint32_t mirror_in_flight;
     struct px_queue_board board;
     struct sockaddr_storage *addresses; /* that the listeners got */
@@ -81,6 +82,7 @@ uint32_t px_workers_client_max(const struct px_workers *workers, const struct px
 
 /* Mails to the control thread (tell.c, the first one workers.c). */
 void px_workers_tell_stopped(struct px_data_loop *loop);
+void px_workers_tell_suspect(struct px_workers *workers);
 void px_workers_tell_mirrored(struct px_workers *workers, uint32_t to);
 void px_workers_tell_failing(struct px_workers *workers, struct px_endpoint *endpoint);
 void px_workers_tell_unused(struct px_workers *workers, struct px_snapshot *snapshot);

@@ -17,6 +17,11 @@ struct mirrored_mail {
     uint32_t to;
 };
 
+struct suspect_mail {
+    struct tn_mail mail;
+    struct px_workers *workers;
+};
+
 /* How many loops still use a snapshot: the control thread's count of the loops' counts. */
 struct unused_mail {
     struct tn_mail mail;
@@ -66,6 +71,37 @@ void px_workers_tell_mirrored(struct px_workers *workers, uint32_t to)
     mail->workers = workers;
     mail->to = to;
     tn_mailbox_post(&workers->control, &mail->mail);
+}
+
+static void on_suspect_mail(struct tn_mail *base)
+{
+    struct suspect_mail *mail = TN_CONTAINER_OF(base, struct suspect_mail, mail);
+    const struct px_workers_options *options = &mail->workers->options;
+
+    if (options->on_suspect)
+        options->on_suspect(options->context);
+    free(mail);
+}
+
+void px_workers_tell_suspect(struct px_workers *workers)
+{
+    struct suspect_mail *mail;
+
+    if (!workers->options.on_suspect || atomic_exchange(&workers->is_suspect_told, true))
+        return;
+    mail = malloc(sizeof(*mail));
+    if (!mail) {
+        atomic_store(&workers->is_suspect_told, false); /* the next failure tells */
+        return;
+    }
+    mail->mail.run = on_suspect_mail;
+    mail->workers = workers;
+    tn_mailbox_post(&workers->control, &mail->mail);
+}
+
+void px_workers_heard(struct px_workers *workers)
+{
+    atomic_store(&workers->is_suspect_told, false);
 }
 
 static void on_unused_mail(struct tn_mail *base)

@@ -30,6 +30,9 @@ struct px_workers_options {
     void (*on_failing)(void *context, struct px_endpoint *endpoint);
     /* All listeners are bound and no loop runs yet; an error ends the start. May be NULL. */
     int (*on_bound)(void *context, char **ret_why);
+    /* A version failed requests of a rule with a guard; not told again before px_workers_heard().
+     * May be NULL. */
+    void (*on_suspect)(void *context);
     /* Copies were sent to this version (its stat) since the rules changed; each loop tells. May be
      * NULL. */
     void (*on_mirrored)(void *context, uint32_t to);
@@ -57,6 +60,9 @@ void px_workers_collect(struct px_workers *workers,
  */
 void px_workers_break_off(struct px_workers *workers, const struct px_selection *selection,
                           void (*on_done)(void *context, uint32_t count), void *context);
+
+/* on_suspect was heard: tell me again. Before collecting, so that nothing goes unheard. */
+void px_workers_heard(struct px_workers *workers);
 
 /* Reopens the access log (SIGUSR1). */
 void px_workers_reopen_log(struct px_workers *workers);

@@ -69,7 +69,7 @@ MISTAKES = [
     ("admin: \"unix:./turnout.sock\"", "admin: \"tcp:1\"", 2, ["admin"]),
     ("weights: {{blue: 90, green: 10}}", "weights: {{blue: 90, green: 10}}\n    match: [{{path: /a}}]", None, ["match"]),
     ("weights: {{blue: 90, green: 10}}", "weights: {{blue: 90, green: 10}}\n    mirror: [{{to: red}}]", 12, ["red"]),
-    ("weights: {{blue: 90, green: 10}}", "weights: {{blue: 90, green: 10}}\n    guard: {{worse: abort}}", 12, ["not yet supported"]),
+    ("weights: {{blue: 90, green: 10}}", "weights: {{blue: 90, green: 10}}\n    owner: update 42", 12, ["not yet supported"]),
     ("weights: {{blue: 90, green: 10}}", "weights: {{blue: 90, green: 10}}\n    sticky: {{by: cokie}}", 12, ["cokie", "cookie"]),
     ("weights: {{blue: 90, green: 10}}", "weights: {{blue: 90, green: 10}}\n  - name: main\n    weights: {{blue: 1}}", None, ["main"]),
     ("rules:", "rules: [", None, []),

@@ -512,7 +512,7 @@ static void test_resources_refused_changes(void **state)
     refused(fixture, "PUT", "/v1/weights", "{'weights':{'blue':1},'author':7}", 422, "be texts");
     refused(fixture, "PUT", "/v1/rules", "{'rules':[{'name':'a','weights':{'gren':1},'x':1}]}", 422,
             "unknown version 'gren'");
-    refused(fixture, "PUT", "/v1/rules", "{'rules':[{'name':'a','weights':{'blue':1},'guard':{}}]}",
+    refused(fixture, "PUT", "/v1/rules", "{'rules':[{'name':'a','weights':{'blue':1},'owner':''}]}",
             422, "not yet supported");
     refused(fixture, "POST", "/v1/route", "{'strategy':'ab','by':'heather:X','split':{'blue':1}}",
             422, "header:NAME");

@@ -93,9 +93,11 @@ static void test_reference_every_key_is_in_it(void **state)
         "  match: [{qqqqqqq: 1}, {path: {qqqqqqq: 1}}, {headers: [{qqqqqqq: 1}]}]\n"
         "  sticky: {qqqqqqq: 1}\n"
         "  mirror: [{qqqqqqq: 1}]\n"
+        "  guard: {qqqqqqq: 1}\n"
+        "  goals: [{qqqqqqq: 1}]\n"
         "  timeouts: {qqqqqqq: 1}\n");
     unsigned count = check_keys(*state, said);
-    if (count < 90) {
+    if (count < 97) {
         fail_msg("only %u keys found in:\n%s", count, said);
     }
     free(said);

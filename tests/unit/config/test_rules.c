@@ -237,14 +237,20 @@ static void check_text(const struct px_config *config, const char *text, const c
 
 static void test_rules_defaults_are_left_out(void **state)
 {
-    check_text(*state,
-               "[{name: main, weights: {blue: 1}, timeouts: {connect: 1000ms, first_byte: 30s, "
-               "idle: 5m, total: off}, max_body: unlimited, on_unhealthy: fail, "
-               "made_by_route: false, sticky: {by: cookie, name: turnout, seed: main, affinity: "
-               "user, scope: version}, mirror: [{to: green, percent: 100, methods: [HEAD, GET], "
-               "sample: request, max_body: 16MiB}]}]",
-               "{\"name\": \"main\", \"weights\": {\"blue\": 1}, \"sticky\": {\"by\": \"cookie\"}, "
-               "\"mirror\": [{\"to\": \"green\"}]}");
+    check_text(
+        *state,
+        "[{name: main, stable: blue, weights: {blue: 1}, timeouts: {connect: 1000ms, first_byte: "
+        "30s, "
+        "idle: 5m, total: off}, max_body: unlimited, on_unhealthy: fail, "
+        "made_by_route: false, sticky: {by: cookie, name: turnout, seed: main, affinity: "
+        "user, scope: version}, mirror: [{to: green, percent: 100, methods: [HEAD, GET], "
+        "sample: request, max_body: 16MiB}], guard: {max_error_rate: 5 %, min_requests: 50}, "
+        "goals: [{name: a, match: {path: {value: /x}}, status: 2xx}]}]",
+        "{\"name\": \"main\", \"stable\": \"blue\", \"weights\": {\"blue\": 1}, \"sticky\": "
+        "{\"by\": "
+        "\"cookie\"}, \"guard\": {\"max_error_rate\": \"5%\"}, \"goals\": [{\"name\": \"a\", "
+        "\"match\": {\"path\": \"/x\"}}], "
+        "\"mirror\": [{\"to\": \"green\"}]}");
 }
 
 static void test_rules_everything_is_written(void **state)
@@ -256,11 +262,18 @@ static void test_rules_everything_is_written(void **state)
         "made_by_route: true, sticky: {by: cookie, name: lane, seed: s, affinity: "
         "session, scope: endpoint, on_missing: fail, key_file: ./k, max_age: 24h}, mirror: "
         "[{to: green, percent: 0.5, methods: [POST], sample: key, max_body: 0, "
-        "drop_headers: [A]}]}]",
+        "drop_headers: [A]}], guard: {worse: abort, max_error_rate: 0.5, consecutive_failures: 9, "
+        "min_requests: 51}, goals: [{name: a, match: {path: /x, method: POST}, status: 201}, "
+        "{name: b, match: {path: /y}, status: 3xx}, {name: c, match: {path: /z}}]}]",
         "{\"name\": \"main\", \"stable\": \"red\", \"weights\": {\"blue\": 5, \"green\": 0}, "
         "\"sticky\": {\"by\": \"cookie\", \"name\": \"lane\", \"seed\": \"s\", \"affinity\": "
         "\"session\", \"scope\": \"endpoint\", \"on_missing\": \"fail\", \"key_file\": "
-        "\"./k\", \"max_age\": \"1d\"}, \"on_unhealthy\": \"failover\", \"mirror\": [{\"to\": "
+        "\"./k\", \"max_age\": \"1d\"}, \"on_unhealthy\": \"failover\", \"guard\": {\"worse\": "
+        "\"abort\", "
+        "\"max_error_rate\": \"0.5%\", \"consecutive_failures\": 9, \"min_requests\": 51}, "
+        "\"goals\": [{\"name\": \"a\", \"match\": {\"path\": \"/x\", \"method\": \"POST\"}, "
+        "\"status\": \"201\"}, {\"name\": \"b\", \"match\": {\"path\": \"/y\"}, \"status\": "
+        "\"3xx\"}, {\"name\": \"c\", \"match\": {\"path\": \"/z\"}}], \"mirror\": [{\"to\": "
         "\"green\", \"percent\": \"0.5%\", \"methods\": [\"POST\"], \"sample\": \"key\", "
         "\"drop_headers\": [\"A\"], \"max_body\": \"0\"}], \"timeouts\": {\"connect\": "
         "\"1500ms\", \"first_byte\": \"off\", \"idle\": \"1m\", \"total\": \"1h\"}, "

@@ -217,6 +217,70 @@ static void test_snapshot_a_deal_goes_on_while_weights_stay(void **state)
     drop(fixture, second);
 }
 
+/* Figures are about one question: who asks, who answers, what counts. */
+static void test_snapshot_a_trial_goes_on_while_its_question_stays(void **state)
+{
+    static const char *const same[] = {"guard: {worse: abort}", "max_body: 5",
+                                       "mirror: [{to: red}]", "on_unhealthy: failover"};
+    static const char *const others[] = {
+        "sticky: {by: client_ip}", "goals: [{name: a, match: {path: /x}}]", "match: [{path: /y}]"};
+    struct fixture *fixture = *state;
+    char text[512];
+    struct px_snapshot *first =
+        build(fixture, "[{name: main, stable: blue, weights: {blue: 9, green: 1}}]", 1, NULL);
+    uint64_t number = first->rules[0].trial->number;
+    for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+        snprintf(text, sizeof(text),
+                 "[{name: main, stable: blue, weights: {blue: 9, green: 1}, %s}]", same[i]);
+        struct px_snapshot *next = build(fixture, text, i + 2, first);
+        assert_ptr_equal(next->rules[0].trial, first->rules[0].trial);
+        drop(fixture, next);
+    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        snprintf(text, sizeof(text),
+                 "[{name: main, stable: blue, weights: {blue: 9, green: 1}, %s}%s]", others[i],
+                 i < 2 ? "" : ", {name: last, weights: {blue: 1}}");
+        struct px_snapshot *next = build(fixture, text, i + 10, first);
+        assert_true(next->rules[0].trial->number > number);
+        drop(fixture, next);
+    }
+    drop(fixture, first);
+}
+
+static void test_snapshot_one_version_alone_is_no_trial(void **state)
+{
+    struct fixture *fixture = *state;
+    struct px_snapshot *snapshot = build(
+        fixture,
+        "[{name: a, match: [{path: /}], weights: {green: 1}}, {name: b, match: [{path: /b}], "
+        "weights: {green: 1}, guard: {consecutive_failures: 3}}, {name: main, weights: {blue: 1}}]",
+        1, NULL);
+    assert_null(snapshot->rules[0].trial);
+    assert_non_null(snapshot->rules[1].trial);
+    assert_null(snapshot->rules[2].trial);
+    drop(fixture, snapshot);
+}
+
+static void test_snapshot_bindings_before_new_weights_are_known(void **state)
+{
+    struct fixture *fixture = *state;
+    struct px_snapshot *snapshots[4];
+    static const char *const weights[] = {"blue: 9, green: 1", "blue: 9, green: 1",
+                                          "blue: 8, green: 2"};
+    for (uint32_t i = 0; i < 3; i++) {
+        char text[256];
+        snprintf(text, sizeof(text),
+                 "[{name: main, stable: blue, weights: {%s}, sticky: {by: cookie, affinity: "
+                 "session, key_file: k}}]",
+                 weights[i]);
+        snapshots[i] = build(fixture, text, i + 1, i > 0 ? snapshots[i - 1] : NULL);
+        assert_int_equal(snapshots[i]->rules[0].trial->is_bound_before, i == 2);
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        drop(fixture, snapshots[i]);
+    }
+}
+
 static void test_snapshot_new_weights_are_a_new_deal(void **state)
 {
     struct fixture *fixture = *state;
@@ -513,6 +577,9 @@ int main(void)
         TEST(test_snapshot_ids_are_the_same_everywhere),
         TEST(test_snapshot_numbers_for_counters_stay),
         TEST(test_snapshot_a_deal_goes_on_while_weights_stay),
+        TEST(test_snapshot_a_trial_goes_on_while_its_question_stays),
+        TEST(test_snapshot_one_version_alone_is_no_trial),
+        TEST(test_snapshot_bindings_before_new_weights_are_known),
         TEST(test_snapshot_new_weights_are_a_new_deal),
         TEST(test_snapshot_a_deal_starts_where_the_revision_says),
         TEST(test_snapshot_mirrors_go_on_while_they_stay),
