@@ -155,6 +155,42 @@ static void put_rules(struct cli_table *table, const json_t *before, const json_
     }
 }
 
+static void put_modes(struct cli_table *table, const json_t *modes)
+{
+    for (size_t i = 0; i < json_array_size(modes); i++) {
+        const json_t *mode = json_array_get(modes, i);
+        const char *name = json_string_value(json_object_get(mode, "name"));
+        const char *before = json_string_value(json_object_get(mode, "before"));
+        const char *after = json_string_value(json_object_get(mode, "after"));
+        const char *until = json_string_value(json_object_get(mode, "until"));
+
+        cli_table_row(table);
+        cli_table_cell(table, CLI_BOLD, "%s", name ? name : "");
+        cli_table_cell(table, CLI_PLAIN, "%s", before ? before : "");
+        cli_table_cell(table, CLI_BOLD, "%s%s%s", after ? after : "", until ? " until " : "",
+                       until ? until : "");
+    }
+}
+
+/* What is open is told even when nothing else changed. */
+static void print_modes(const struct cli_context *context, const json_t *answer)
+{
+    static const struct cli_column columns[] = {
+        {"VERSION", false}, {"BEFORE", false}, {"AFTER", false}};
+    struct cli_table *table = cli_table_new(columns, sizeof(columns) / sizeof(columns[0]));
+    const json_t *ended = json_object_get(answer, "ended");
+
+    put_modes(table, json_object_get(answer, "modes"));
+    if (!cli_table_is_empty(table)) {
+        fputc('\n', context->out);
+        cli_table_print(table, context->out, context->colour);
+    }
+    cli_table_free(table);
+    if (ended && !json_is_true(json_object_get(answer, "dry_run")))
+        fprintf(context->out, "\n%" JSON_INTEGER_FORMAT " open exchange%s ended\n",
+                json_integer_value(ended), json_integer_value(ended) == 1 ? " was" : "s were");
+}
+
 static void print_head(const struct cli_context *context, const json_t *answer)
 {
     json_int_t revision = json_integer_value(json_object_get(answer, "revision"));
@@ -185,6 +221,7 @@ void cli_print_change(const struct cli_context *context, const json_t *answer)
         cli_table_print(table, context->out, context->colour);
     }
     cli_table_free(table);
+    print_modes(context, answer);
     for (size_t i = 0; i < json_array_size(notes); i++) {
         const char *note = json_string_value(json_array_get(notes, i));
 

@@ -17,7 +17,11 @@ static const struct cli_verb look[] = {
 static const struct cli_verb change[] = {
     {"route", "arrange a rule: all, canary, ab, shadow", cli_route},
     {"set", "weights, share, mirror or all rules", cli_set},
+    {"promote", "a version becomes stable, with all traffic", cli_promote},
     {"abort", "every rule back to its stable version, at once", cli_abort},
+    {"drain", "no new users to a version or endpoint; later nobody", cli_drain},
+    {"cut", "nobody to a version or endpoint, at once", cli_cut},
+    {"undrain", "a version or endpoint back to work", cli_undrain},
 };
 
 static const struct cli_verb run[] = {
@@ -39,10 +43,6 @@ static const struct {
     const char *name;
     const char *instead;
 } later[] = {
-    {"promote", "turnout route all VERSION"},
-    {"drain", "turnout route all OTHER-VERSION"},
-    {"cut", "turnout route all OTHER-VERSION"},
-    {"undrain", NULL},
     {"undo", "set the weights that were before: turnout set weights ..."},
     {"history", NULL},
     {"mirror", "turnout get (counts mirrored requests)"},

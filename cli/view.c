@@ -29,9 +29,15 @@ static const json_t *find_version(const json_t *status, const char *name)
 
 char *cli_version_title(const json_t *status, const char *name)
 {
-    const char *build = text_of(find_version(status, name), "build");
+    const json_t *version = find_version(status, name);
+    const char *build = text_of(version, "build");
+    const char *mode = text_of(version, "mode");
+    bool is_active = mode[0] == '\0' || strcmp(mode, "active") == 0;
+    const char *comma = is_active ? "" : ", ";
 
-    return build[0] ? cli_format("%s (build %s)", name, build) : cli_format("%s", name);
+    mode = is_active ? "" : mode;
+    return build[0] ? cli_format("%s (build %s)%s%s", name, build, comma, mode)
+                    : cli_format("%s%s%s", name, comma, mode);
 }
 
 bool cli_version_health(const json_t *status, const char *name, unsigned *ret_up, unsigned *ret_all)

@@ -216,6 +216,12 @@ static void collect(void *workers, void (*on_stats)(void *context, struct px_sta
     px_workers_collect(workers, on_stats, context);
 }
 
+static void break_off(void *workers, const struct px_selection *selection,
+                      void (*on_done)(void *context, uint32_t count), void *context)
+{
+    px_workers_break_off(workers, selection, on_done, context);
+}
+
 /* No thread runs yet, and nothing is left to be bound: from here on nobody here can be root. */
 static int on_bound(void *context, char **ret_why)
 {
@@ -258,7 +264,7 @@ static int open_workers(struct px_server *server, uint32_t threads)
     free(why);
     if (error)
         return error;
-    server->admin.publisher = (struct px_publisher){publish, collect, server->workers};
+    server->admin.publisher = (struct px_publisher){publish, collect, break_off, server->workers};
     px_rulebook_attach(server->book, &server->admin.publisher);
     return 0;
 }

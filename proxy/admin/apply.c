@@ -3,7 +3,9 @@
 #include "lib/base/log.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static uint64_t wall_ns(const struct px_rulebook *book)
 {
@@ -158,24 +160,88 @@ void px_apply_give_way(struct px_rulebook *book, const struct px_change *urgent)
 /* --- applying ----------------------------------------------------------------------------------
  */
 
+/* It is in force. */
+static void settle(struct px_rulebook *book)
+{
+    struct px_change *change = book->current;
+
+    change->status = 200;
+    if (change->is_urgent && change->work->is_changed && book->recorder.store)
+        park(book);
+    else
+        finish(book);
+}
+
 static void on_stats(void *context, struct px_stats *stats)
 {
     struct px_rulebook *book = context;
 
     px_baseline_set(book, book->current->work, stats);
     px_stats_free(stats);
-    book->current->status = 200;
-    if (book->current->is_urgent && book->recorder.store)
-        park(book);
+    settle(book);
+}
+
+/* --- ending what is open ------------------------------------------------------------------------
+ */
+
+static void close_next(struct px_rulebook *book);
+
+static void on_broken_off(void *context, uint32_t count)
+{
+    struct px_rulebook *book = context;
+
+    book->current->work->closed_count += count;
+    close_next(book);
+}
+
+/* False: it is gone meanwhile. */
+static bool select_by_name(const struct px_snapshot *snapshot, const char *name,
+                           struct px_selection *ret_selection)
+{
+    char version[PX_MODE_NAME_SIZE];
+    const char *slash = strchr(name, '/');
+    uint32_t number;
+
+    snprintf(version, sizeof(version), "%.*s", slash ? (int)(slash - name) : (int)strlen(name),
+             name);
+    number = px_snapshot_find_version(snapshot, version);
+    if (number == STRATEGY_NONE)
+        return false;
+    *ret_selection = (struct px_selection){.version = snapshot->versions[number].stat,
+                                           .endpoint = PX_ANY_ENDPOINT};
+    if (slash) {
+        unsigned long index = strtoul(slash + 1, NULL, 10);
+
+        if (index >= snapshot->versions[number].endpoint_count)
+            return false;
+        ret_selection->endpoint = snapshot->versions[number].endpoints[index]->id;
+    }
+    return true;
+}
+
+/* One name after the other; then the counters. */
+static void close_next(struct px_rulebook *book)
+{
+    struct px_change_work *work = book->current->work;
+    struct px_selection selection;
+
+    while (work->closing_done < json_array_size(work->closing)) {
+        const char *name = json_string_value(json_array_get(work->closing, work->closing_done++));
+
+        if (!select_by_name(book->snapshot, name, &selection))
+            continue;
+        book->publisher.break_off(book->publisher.workers, &selection, on_broken_off, book);
+        return;
+    }
+    if (work->snapshot)
+        book->publisher.collect(book->publisher.workers, on_stats, book);
     else
-        finish(book);
+        settle(book);
 }
 
 static void on_switched(void *context)
 {
-    struct px_rulebook *book = context;
-
-    book->publisher.collect(book->publisher.workers, on_stats, book);
+    close_next(context);
 }
 
 static void adopt(struct px_rulebook *book, struct px_change_work *work)
@@ -191,6 +257,10 @@ static void adopt(struct px_rulebook *book, struct px_change_work *work)
     book->hashes = json_incref(work->hashes);
     json_decref(book->unbound);
     book->unbound = json_incref(work->unbound);
+    json_decref(book->modes);
+    book->modes = json_incref(work->modes);
+    if (work->accepted[0])
+        json_object_del(book->shadowed, work->accepted);
     if (work->is_changed)
         book->applied_wall_ns = work->wall_ns;
     book->revision = work->revision;
@@ -201,7 +271,9 @@ static void publish(struct px_rulebook *book)
     struct px_change_work *work = book->current->work;
 
     adopt(book, work);
+    px_modes_apply(book->modes, work->snapshot);
     px_unbound_apply(book->unbound, work->snapshot);
+    px_drains_update(book);
     if (book->options.on_snapshot)
         book->options.on_snapshot(book->options.context, work->snapshot);
     book->publisher.publish(book->publisher.workers, work->snapshot, on_switched, book);
@@ -245,9 +317,15 @@ void px_apply_run(struct px_rulebook *book)
         return;
     }
     /* a reload without a change still brings new key files */
-    if (change->is_dry_run || (!work->is_changed && !is_reload(change))) {
+    if (change->is_dry_run ||
+        (!work->is_changed && !is_reload(change) && json_array_size(work->closing) == 0)) {
         change->status = 200;
         finish(book);
+        return;
+    }
+    work->book = book;
+    if (!work->is_changed && json_array_size(work->closing) > 0) {
+        close_next(book); /* cut already, but something is still open */
         return;
     }
     work->wall_ns = wall_ns(book);
@@ -256,7 +334,6 @@ void px_apply_run(struct px_rulebook *book)
         finish(book);
         return;
     }
-    work->book = book;
     if (!book->recorder.store || change->is_urgent ||
         (!work->is_changed && json_equal(work->hashes, book->hashes)))
         publish(book);

@@ -36,6 +36,9 @@ void px_change_free(struct px_change *change)
     json_decref(work->touched_before);
     json_decref(work->touched_after);
     json_decref(work->unbound);
+    json_decref(work->modes);
+    json_decref(work->modes_changed);
+    json_decref(work->closing);
     free(work->not_durable);
     free(work);
     json_decref(change->request);
@@ -144,6 +147,22 @@ int px_change_parse(struct px_change *change, const json_t *rules, const struct 
     return error;
 }
 
+static int run_edit(struct px_change *change, struct px_edit *edit)
+{
+    struct px_change_work *work = change->work;
+    bool has_memory = edit->rules && edit->file_rules && edit->unbound && edit->modes &&
+                      edit->addresses && edit->closing;
+    int error = has_memory ? change->edit(edit) : -ENOMEM;
+
+    if (error == -ENOMEM)
+        no_memory(change);
+    else if (error)
+        px_change_refuse(change, 422, "%s", edit->detail);
+    else
+        error = px_change_parse(change, edit->rules, work->config, "request");
+    return error;
+}
+
 static int compute_edit(struct px_rulebook *book, struct px_change *change)
 {
     struct px_change_work *work = change->work;
@@ -153,21 +172,25 @@ static int compute_edit(struct px_rulebook *book, struct px_change *change)
                                px_rules_to_json(book->config->rules, book->config->rule_count),
                            .notes = work->notes,
                            .unbound = json_deep_copy(book->unbound),
+                           .modes = json_deep_copy(book->modes),
+                           .addresses = px_addresses_of(book->config),
+                           .shadowed = book->shadowed,
+                           .closing = json_array(),
                            .revision = book->revision,
-                           .next_revision = px_change_next_revision(book)};
-    int error = edit.rules && edit.file_rules && edit.unbound ? change->edit(&edit) : -ENOMEM;
+                           .next_revision = px_change_next_revision(book),
+                           .wall_ns = book->options.clock->wall_ns(book->options.clock->context)};
+    int error = run_edit(change, &edit);
 
-    if (error == -ENOMEM)
-        no_memory(change);
-    else if (error)
-        px_change_refuse(change, 422, "%s", edit.detail);
-    else
-        error = px_change_parse(change, edit.rules, work->config, "request");
     snprintf(work->rule, sizeof(work->rule), "%s", edit.rule);
+    snprintf(work->accepted, sizeof(work->accepted), "%s", edit.accepted);
     json_decref(edit.rules);
     json_decref(edit.file_rules);
+    json_decref(edit.addresses);
     json_decref(work->unbound);
     work->unbound = edit.unbound;
+    json_decref(work->modes);
+    work->modes = edit.modes;
+    work->closing = edit.closing;
     return error;
 }
 
@@ -254,6 +277,21 @@ static int check_versions(struct px_change *change, const json_t *rules)
     return 0;
 }
 
+/* What is draining or cut stays so, wherever the file has it now. */
+static int fit_modes(struct px_change *change)
+{
+    struct px_change_work *work = change->work;
+    json_t *addresses = px_addresses_of(work->config);
+    json_t *fitted = addresses ? px_modes_fit(work->modes, addresses, work->notes) : NULL;
+
+    json_decref(addresses);
+    if (!fitted)
+        return no_memory(change);
+    json_decref(work->modes);
+    work->modes = fitted;
+    return 0;
+}
+
 static int compute_reload(struct px_rulebook *book, struct px_change *change)
 {
     struct px_change_work *work = change->work;
@@ -285,6 +323,8 @@ static int compute_reload(struct px_rulebook *book, struct px_change *change)
     json_decref(merged);
     if (!error && px_reload_changes_config(book->config, work->config))
         work->is_changed = true;
+    if (!error)
+        error = fit_modes(change);
     return error;
 }
 
@@ -307,6 +347,7 @@ int px_change_compute(struct px_rulebook *book, struct px_change *change)
     work->config = px_config_ref(book->config);
     work->hashes = json_incref(book->hashes);
     work->unbound = json_incref(book->unbound);
+    work->modes = json_incref(book->modes);
     work->notes = json_array();
     if (!work->notes)
         return no_memory(change);

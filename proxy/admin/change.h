@@ -9,6 +9,7 @@
 #define PX_ADMIN_CHANGE_H
 
 #include "lib/net/control.h"
+#include "proxy/admin/modes.h"
 #include "proxy/admin/recorder.h"
 #include "proxy/admin/reload.h"
 #include "proxy/admin/rulebook.h"
@@ -19,8 +20,11 @@ struct px_rulebook {
     struct px_config *config;
     struct px_recorder recorder; /* its store is NULL: nothing is kept */
     struct px_snapshot *snapshot;
-    json_t *rules;    /* of the snapshot */
-    json_t *unbound;  /* of the snapshot: {"main": 18}, as edit.h says */
+    json_t *rules;     /* of the snapshot */
+    json_t *unbound;   /* of the snapshot: {"main": 18}, as edit.h says */
+    json_t *modes;     /* of the snapshot: modes.h */
+    json_t *deadlines; /* of drains: {"green": {"until": …, "at": ns of CLOCK_BOOTTIME}} */
+    struct tn_timer drains;
     json_t *hashes;   /* of the file when it was last applied */
     json_t *shadowed; /* {"green": "RFC 3339"}: since when it gets copies */
     bool is_shadowed_unsaved;
@@ -51,8 +55,14 @@ struct px_change_work {
     json_t *hashes;           /* a reference */
     struct px_rule **rules;   /* parsed; NULL once the snapshot has them */
     uint32_t rule_count;
-    json_t *after;   /* rules as JSON */
-    json_t *unbound; /* after; a reference */
+    json_t *after;         /* rules as JSON */
+    json_t *unbound;       /* after; a reference */
+    json_t *modes;         /* after; a reference */
+    json_t *modes_changed; /* a list for the answer */
+    json_t *closing;       /* names whose open exchanges are to be ended */
+    size_t closing_done;
+    uint64_t closed_count; /* exchanges that were */
+    char accepted[128];    /* as edit.h */
     json_t *notes;
     json_t *touched_before; /* rules that differ */
     json_t *touched_after;
@@ -124,11 +134,12 @@ void px_shadowed_save(struct px_rulebook *book);
 /* The record of what is in force, for a note; NULL: no memory. */
 json_t *px_shadowed_record(const struct px_rulebook *book);
 
-/* --- modes.c -----------------------------------------------------------------------------------
+/* --- drain.c -----------------------------------------------------------------------------------
  */
 
-/* Session bindings of these rules that were made before hold no more in this snapshot. */
-void px_unbound_apply(const json_t *unbound, struct px_snapshot *snapshot);
+/* The modes in force are others, or the book was attached: which drains end when. */
+void px_drains_update(struct px_rulebook *book);
+void px_drains_on_timer(struct tn_timer *timer);
 
 /* --- baseline.c --------------------------------------------------------------------------------
  */

@@ -24,10 +24,16 @@ struct px_edit {
     json_t *notes; /* a list, appended to */
     /* {"main": 18}: session bindings of this rule made before this revision hold no more */
     json_t *unbound;
+    json_t *modes;          /* modes.h; changed in place like rules */
+    json_t *addresses;      /* modes.h */
+    json_t *shadowed;       /* {"green": RFC 3339}: versions with data of copies */
+    json_t *closing;        /* a list, appended to: names whose open exchanges are to be ended */
     uint64_t revision;      /* in force */
     uint64_t next_revision; /* that the change will be, if it changes something */
-    char rule[128];         /* out: the rule that was edited; "" for several */
-    char detail[512];       /* out: why it was refused */
+    uint64_t wall_ns;
+    char accepted[128]; /* out: a version whose shadow data is its own from now on, or "" */
+    char rule[128];     /* out: the rule that was edited; "" for several */
+    char detail[512];   /* out: why it was refused */
 };
 
 typedef int(px_edit_fn)(struct px_edit *edit);
@@ -38,6 +44,10 @@ px_edit_fn px_edit_share;   /* {"rule"?, "share": {"green": ppm}}: the others ar
 px_edit_fn px_edit_mirror;  /* {"rule"?, "to", "ppm"}: 0 is off */
 px_edit_fn px_edit_route;   /* {"rule"?, "strategy", …} */
 px_edit_fn px_edit_abort;   /* {"rule"?}: each rule, or this one, back to its stable */
+px_edit_fn px_edit_promote; /* {"rule"?, "version"?, "accept_shadow_data"?} */
+px_edit_fn px_edit_mode;    /* {"version", "endpoint"?, "mode", "timeout_ms"?, "abort_open"?} */
+px_edit_fn
+    px_edit_drained; /* {"modes": {NAME: UNTIL}}: these drains have ended, if no other began */
 
 /* --- edit.c: what the edits share --------------------------------------------------------------
  */

@@ -8,7 +8,7 @@
 
 #define SHADOW_ALL 1000000u
 
-static void remove_made(struct px_route_edit *route)
+void px_route_edit_remove_made(struct px_route_edit *route)
 {
     json_t *rules = route->edit->rules;
 
@@ -214,7 +214,7 @@ static bool sends_alike(const json_t *a, const json_t *b)
 }
 
 /* Rules in front of this one take their requests first, wherever they send them. */
-static void note_elsewhere(struct px_route_edit *route)
+void px_route_edit_note_elsewhere(struct px_route_edit *route)
 {
     for (size_t i = 0; i < route->index; i++) {
         json_t *other = json_array_get(route->edit->rules, i);
@@ -261,12 +261,12 @@ int px_edit_route(struct px_edit *edit)
     if (!route.before)
         return -ENOMEM;
     route.sticky = px_edit_users_sticky(edit, route.before);
-    remove_made(&route);
+    px_route_edit_remove_made(&route);
     json_object_del(route.rule, "mirror");
     px_edit_switch_on(edit, route.rule);
     error = run_strategy(&route, strategy);
     if (!error)
-        note_elsewhere(&route);
+        px_route_edit_note_elsewhere(&route);
     json_decref(route.before);
     return error;
 }

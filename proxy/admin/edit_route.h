@@ -1,7 +1,8 @@
 /*
- * edit_route: what the strategies of `route` share.
+ * edit_route: what the strategies of `route`, and promote, share.
  *
- * Private to edit_route.c (all, canary, shadow) and edit_ab.c. Shapes, errors, ownership: edit.h.
+ * Private to edit_route.c (all, canary, shadow), edit_ab.c and edit_promote.c. Shapes, errors,
+ * ownership: edit.h.
  */
 #ifndef PX_ADMIN_EDIT_ROUTE_H
 #define PX_ADMIN_EDIT_ROUTE_H
@@ -17,6 +18,12 @@ struct px_route_edit {
     const json_t *sticky; /* of the users, see edit.h; borrowed from before or the file */
     size_t index;         /* of rule in the list */
 };
+
+/* The match rules that `route` made for it before. */
+void px_route_edit_remove_made(struct px_route_edit *route);
+
+/* Says which rules in front of it take their requests first, wherever they send them. */
+void px_route_edit_note_elsewhere(struct px_route_edit *route);
 
 /* NULL: none. */
 int px_route_edit_sticky(struct px_route_edit *route, const json_t *sticky);

@@ -69,6 +69,11 @@ static uint64_t parse_at(const json_t *record, uint64_t now)
     return (uint64_t)timegm(&tm) * 1000000000;
 }
 
+static bool is_same_or_none(const json_t *modes, const json_t *said)
+{
+    return said ? json_equal(modes, said) : json_object_size(modes) == 0;
+}
+
 static void compare(struct opening *opening)
 {
     struct px_rulebook *book = opening->book;
@@ -77,8 +82,9 @@ static void compare(struct opening *opening)
 
     work->wall_ns = book->options.clock->wall_ns(book->options.clock->context);
     book->applied_wall_ns = work->wall_ns;
-    work->is_changed =
-        !opening->last || !json_equal(work->after, json_object_get(opening->last, "rules"));
+    work->is_changed = !opening->last ||
+                       !json_equal(work->after, json_object_get(opening->last, "rules")) ||
+                       !is_same_or_none(work->modes, json_object_get(opening->last, "modes"));
     work->revision = before + work->is_changed;
     if (!work->is_changed)
         book->applied_wall_ns = parse_at(opening->last, work->wall_ns);
@@ -101,6 +107,8 @@ static int build(struct opening *opening)
     book->rules = json_incref(work->after);
     book->hashes = json_incref(work->hashes);
     book->unbound = json_incref(work->unbound);
+    book->modes = json_incref(work->modes);
+    px_modes_apply(book->modes, book->snapshot);
     px_unbound_apply(book->unbound, book->snapshot);
     book->revision = work->revision;
     return 0;
@@ -140,6 +148,22 @@ static void log_notes(const struct opening *opening)
     }
 }
 
+/* As the store has them, with what ran out meanwhile, and as the file's endpoints are now. */
+static int restore_modes(struct opening *opening)
+{
+    struct px_rulebook *book = opening->book;
+    struct px_change_work *work = opening->change->work;
+    uint64_t now = book->options.clock->wall_ns(book->options.clock->context);
+    json_t *addresses = px_addresses_of(book->config);
+    json_t *said = px_modes_parse(json_object_get(opening->last, "modes"));
+
+    if (addresses && said && px_modes_expire(said, now) >= 0)
+        work->modes = px_modes_fit(said, addresses, work->notes);
+    json_decref(addresses);
+    json_decref(said);
+    return work->modes ? 0 : -ENOMEM;
+}
+
 static int run(struct opening *opening)
 {
     struct px_rulebook *book = opening->book;
@@ -158,7 +182,7 @@ static int run(struct opening *opening)
     work->unbound = json_deep_copy(json_object_get(opening->last, "unbound"));
     if (!work->unbound)
         work->unbound = json_object();
-    if (!work->notes || !work->hashes || !work->unbound)
+    if (!work->notes || !work->hashes || !work->unbound || restore_modes(opening) != 0)
         return refuse(opening, -ENOMEM, "out of memory");
     book->shadowed = px_shadowed_parse(json_object_get(opening->last, "shadowed"));
     if (!book->shadowed)
@@ -193,6 +217,7 @@ static struct px_rulebook *new_book(const struct px_rulebook_options *options)
     tn_list_init(&book->waiting);
     tn_list_init(&book->done);
     tn_timer_open(&book->turn, options->control, px_rulebook_on_turn);
+    tn_timer_open(&book->drains, options->control, px_drains_on_timer);
     px_recorder_init(&book->recorder, options->control, px_rulebook_on_recorder_idle, book);
     return book;
 }

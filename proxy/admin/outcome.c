@@ -56,6 +56,33 @@ static void note_dead_versions(const struct px_rulebook *book, const struct px_c
     }
 }
 
+static json_t *changed_mode(const json_t *before, const json_t *after, const char *name)
+{
+    return json_pack("{s:s, s:s, s:s, s:s?}", "name", name, "before",
+                     px_mode_word(px_mode_of(before, name)), "after",
+                     px_mode_word(px_mode_of(after, name)), "until", px_mode_until(after, name));
+}
+
+static json_t *changed_modes(const json_t *before, const json_t *after)
+{
+    const json_t *sides[] = {before, after};
+    json_t *list = json_array();
+    const char *name;
+    json_t *entry;
+
+    for (unsigned side = 0; side < 2; side++) {
+        json_object_foreach((json_t *)(uintptr_t)sides[side], name, entry)
+        {
+            const json_t *other = json_object_get(sides[!side], name);
+
+            if ((other && (side == 1 || json_equal(entry, other))))
+                continue;
+            json_array_append_new(list, changed_mode(before, after, name));
+        }
+    }
+    return list;
+}
+
 int px_change_compare(const struct px_rulebook *book, struct px_change *change)
 {
     struct px_change_work *work = change->work;
@@ -63,11 +90,13 @@ int px_change_compare(const struct px_rulebook *book, struct px_change *change)
     work->after = px_rules_to_json(work->rules, work->rule_count);
     if (!work->after)
         return px_change_refuse(change, 503, "out of memory");
-    if (!json_equal(book->rules, work->after) || !json_equal(book->unbound, work->unbound))
+    if (!json_equal(book->rules, work->after) || !json_equal(book->unbound, work->unbound) ||
+        !json_equal(book->modes, work->modes))
         work->is_changed = true;
     work->touched_before = differing(book->rules, work->after);
     work->touched_after = differing(work->after, book->rules);
-    if (!work->touched_before || !work->touched_after)
+    work->modes_changed = changed_modes(book->modes, work->modes);
+    if (!work->touched_before || !work->touched_after || !work->modes_changed)
         return px_change_refuse(change, 503, "out of memory");
     note_dead_versions(book, work);
     return 0;
@@ -88,6 +117,10 @@ json_t *px_change_answer(const struct px_rulebook *book, const struct px_change 
         json_object_set_new(answer, "rule", json_string(work->rule));
     json_object_set(answer, "before", work->touched_before);
     json_object_set(answer, "after", work->touched_after);
+    if (json_array_size(work->modes_changed) > 0)
+        json_object_set(answer, "modes", work->modes_changed);
+    if (json_array_size(work->closing) > 0)
+        json_object_set_new(answer, "ended", json_integer((json_int_t)work->closed_count));
     json_object_set(answer, "notes", work->notes);
     return answer;
 }
@@ -101,10 +134,17 @@ json_t *px_change_record(const struct px_rulebook *book, const struct px_change 
                   (json_int_t)work->revision, "at", tn_clock_rfc3339(work->wall_ns, at), "what",
                   change->what, "rules", work->after, "file", work->hashes);
 
-    if (record && json_object_size(book->shadowed) > 0)
-        json_object_set(record, "shadowed", book->shadowed);
+    json_t *shadowed = json_copy(book->shadowed);
+
+    if (shadowed && work->accepted[0])
+        json_object_del(shadowed, work->accepted);
+    if (record && json_object_size(shadowed) > 0)
+        json_object_set(record, "shadowed", shadowed);
+    json_decref(shadowed);
     if (record && json_object_size(work->unbound) > 0)
         json_object_set(record, "unbound", work->unbound);
+    if (record && json_object_size(work->modes) > 0)
+        json_object_set(record, "modes", work->modes);
     if (record && change->author)
         json_object_set_new(record, "author", json_string(change->author));
     if (record && change->reason)

@@ -194,6 +194,16 @@ static int take_if_match(struct tn_api_call *call, struct px_change *change)
     return 0;
 }
 
+/* "drain", "cut" and "undrain", as people call it. */
+static const char *word_of_mode(const struct px_change *change)
+{
+    const char *mode = json_string_value(json_object_get(change->request, "mode"));
+
+    if (mode && strcmp(mode, "draining") == 0)
+        return "drain";
+    return mode && strcmp(mode, "cut") == 0 ? "cut" : "undrain";
+}
+
 static void start_change(struct tn_api_call *call, struct px_admin *admin, const char *what,
                          px_edit_fn *edit, bool is_urgent)
 {
@@ -216,6 +226,10 @@ static void start_change(struct tn_api_call *call, struct px_admin *admin, const
         free(asked);
         px_change_free(change);
         return;
+    }
+    if (edit == px_edit_mode) {
+        change->what = word_of_mode(change);
+        change->is_urgent = strcmp(change->what, "undrain") != 0;
     }
     px_rulebook_submit(admin->book, change);
 }
@@ -259,6 +273,16 @@ static void post_reload(struct tn_api_call *call, void *context)
 static void post_abort(struct tn_api_call *call, void *context)
 {
     start_change(call, context, "abort", px_edit_abort, true);
+}
+
+static void post_promote(struct tn_api_call *call, void *context)
+{
+    change_rules(call, context, "promote", px_edit_promote);
+}
+
+static void put_mode(struct tn_api_call *call, void *context)
+{
+    start_change(call, context, "mode", px_edit_mode, false);
 }
 
 static void not_yet(struct tn_api_call *call, void *context)
@@ -310,10 +334,10 @@ const struct tn_api_route px_admin_routes[] = {
     {TN_HTTP_POST, "/v1/route", TN_API_OPERATE, TN_API_JSON, post_route},
     {TN_HTTP_POST, "/v1/reload", TN_API_OPERATE, TN_API_JSON, post_reload},
     {TN_HTTP_GET, "/v1/explain", TN_API_READ, 0, px_admin_get_explain},
-    {TN_HTTP_POST, "/v1/promote", TN_API_OPERATE, TN_API_JSON, not_yet},
+    {TN_HTTP_POST, "/v1/promote", TN_API_OPERATE, TN_API_JSON, post_promote},
     {TN_HTTP_POST, "/v1/abort", TN_API_OPERATE, TN_API_JSON, post_abort},
     {TN_HTTP_POST, "/v1/undo", TN_API_OPERATE, TN_API_JSON, not_yet},
-    {TN_HTTP_PUT, "/v1/mode", TN_API_OPERATE, TN_API_JSON, not_yet},
+    {TN_HTTP_PUT, "/v1/mode", TN_API_OPERATE, TN_API_JSON, put_mode},
     {TN_HTTP_GET, "/v1/history", TN_API_READ, 0, not_yet},
     {TN_HTTP_GET, "/v1/mirror-report", TN_API_READ, 0, not_yet},
 };

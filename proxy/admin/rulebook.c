@@ -86,6 +86,7 @@ void px_rulebook_attach(struct px_rulebook *book, const struct px_publisher *pub
 {
     book->publisher = *publisher;
     book->is_attached = true;
+    px_drains_update(book);
 }
 
 void px_rulebook_unused(struct px_rulebook *book, struct px_snapshot *snapshot)
@@ -110,6 +111,11 @@ json_t *px_rulebook_rules(const struct px_rulebook *book)
     return book->rules;
 }
 
+const json_t *px_rulebook_modes(const struct px_rulebook *book)
+{
+    return book->modes;
+}
+
 struct px_rulebook_state px_rulebook_state(const struct px_rulebook *book)
 {
     return (struct px_rulebook_state){.revision = book->revision,
@@ -123,6 +129,7 @@ struct px_rulebook_state px_rulebook_state(const struct px_rulebook *book)
 void px_rulebook_stop(struct px_rulebook *book, void (*on_idle)(void *context), void *context)
 {
     book->is_stopping = true;
+    tn_timer_stop(&book->drains);
     book->on_idle = on_idle;
     book->on_idle_context = context;
     px_recorder_stop(&book->recorder);
@@ -138,11 +145,18 @@ static void on_closed(void *context)
     free(book);
 }
 
+static void on_drains_closed(struct tn_timer *timer)
+{
+    struct px_rulebook *book = TN_CONTAINER_OF(timer, struct px_rulebook, drains);
+
+    px_recorder_close(&book->recorder, on_closed);
+}
+
 static void on_turn_closed(struct tn_timer *timer)
 {
     struct px_rulebook *book = TN_CONTAINER_OF(timer, struct px_rulebook, turn);
 
-    px_recorder_close(&book->recorder, on_closed);
+    tn_timer_close(&book->drains, on_drains_closed);
 }
 
 void px_rulebook_close(struct px_rulebook *book, void (*on_closed_fn)(void *context), void *context)
@@ -157,6 +171,8 @@ void px_rulebook_close(struct px_rulebook *book, void (*on_closed_fn)(void *cont
     json_decref(book->rules);
     json_decref(book->hashes);
     json_decref(book->unbound);
+    json_decref(book->modes);
+    json_decref(book->deadlines);
     json_decref(book->shadowed);
     for (uint32_t i = 0; i < PX_RULES_MAX; i++)
         free(book->baselines[i]);

@@ -22,18 +22,21 @@
 #include "lib/base/clock.h"
 #include "proxy/admin/edit.h"
 #include "proxy/admin/store.h"
+#include "proxy/route/selection.h"
 #include "proxy/stats/stats.h"
 
 #define PX_CHANGES_MAX 64 /* waiting */
 
 struct px_rulebook;
 
-/* What happens to a snapshot: px_workers_publish and px_workers_collect, or a test's. */
+/* What happens to a snapshot: px_workers_publish, _collect and _break_off, or a test's. */
 struct px_publisher {
     void (*publish)(void *workers, struct px_snapshot *snapshot, void (*on_switched)(void *context),
                     void *context);
     void (*collect)(void *workers, void (*on_stats)(void *context, struct px_stats *stats),
                     void *context);
+    void (*break_off)(void *workers, const struct px_selection *selection,
+                      void (*on_done)(void *context, uint32_t count), void *context);
     void *workers;
 };
 
@@ -61,6 +64,8 @@ struct px_snapshot *px_rulebook_snapshot(const struct px_rulebook *book);
 const struct px_config *px_rulebook_config(const struct px_rulebook *book);
 /* The rules as JSON; borrowed, until the next change. */
 json_t *px_rulebook_rules(const struct px_rulebook *book);
+/* Which versions and endpoints are draining or cut (modes.h); borrowed, until the next change. */
+const json_t *px_rulebook_modes(const struct px_rulebook *book);
 
 struct px_rulebook_state {
     uint64_t revision;

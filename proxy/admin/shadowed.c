@@ -32,6 +32,8 @@ json_t *px_shadowed_record(const struct px_rulebook *book)
 
     if (record && json_object_size(book->unbound) > 0)
         json_object_set(record, "unbound", book->unbound);
+    if (record && json_object_size(book->modes) > 0)
+        json_object_set(record, "modes", book->modes);
     return record;
 }
 

@@ -1,22 +1,18 @@
+#include "proxy/admin/modes.h"
 #include "proxy/admin/resources.h"
 
 #include <unistd.h>
 
-static const char *mode_word(uint32_t mode)
-{
-    static const char *const words[] = {"active", "draining", "cut"};
-
-    return mode < sizeof(words) / sizeof(words[0]) ? words[mode] : "active";
-}
-
 static json_t *endpoint_json(const struct px_admin *admin, struct px_endpoint *endpoint)
 {
     const char *detail = admin->health ? px_health_detail(admin->health, endpoint) : "";
+    const char *until = px_mode_until(px_rulebook_modes(admin->book), endpoint->label);
 
-    return json_pack("{s:i, s:s, s:b, s:b, s:b, s:s, s:i, s:i, s:s}", "index", endpoint->index,
-                     "address", endpoint->address.text, "up", atomic_load(&endpoint->up), "probed",
-                     atomic_load(&endpoint->probed), "ejected", atomic_load(&endpoint->ejected),
-                     "mode", mode_word(atomic_load(&endpoint->mode)), "in_flight",
+    return json_pack("{s:i, s:s, s:b, s:b, s:b, s:s, s:s?, s:i, s:i, s:s}", "index",
+                     endpoint->index, "address", endpoint->address.text, "up",
+                     atomic_load(&endpoint->up), "probed", atomic_load(&endpoint->probed),
+                     "ejected", atomic_load(&endpoint->ejected), "mode",
+                     px_mode_word(atomic_load(&endpoint->mode)), "until", until, "in_flight",
                      atomic_load(&endpoint->in_flight), "tunnels", atomic_load(&endpoint->tunnels),
                      "detail", detail);
 }
@@ -30,8 +26,9 @@ static json_t *version_json(const struct px_admin *admin, const struct px_snapsh
         healthy += atomic_load(&version->endpoints[i]->up);
         json_array_append_new(endpoints, endpoint_json(admin, version->endpoints[i]));
     }
-    return json_pack("{s:s, s:s, s:s, s:s?, s:i, s:o}", "name", version->name, "build",
-                     version->build, "mode", mode_word(version->mode), "shadowed_since",
+    return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:i, s:o}", "name", version->name, "build",
+                     version->build, "mode", px_mode_word(version->mode), "until",
+                     px_mode_until(px_rulebook_modes(admin->book), version->name), "shadowed_since",
                      px_rulebook_shadowed_since(admin->book, version->name), "healthy", healthy,
                      "endpoints", endpoints);
 }

@@ -47,7 +47,10 @@ struct px_snapshot_version {
     const char *build;
     uint64_t id;   /* hash of the name */
     uint32_t stat; /* number for counters: the same name keeps it for the life of the process */
-    uint32_t mode; /* enum strategy_mode: previous's; set anew between build and publishing */
+    /* Both enum strategy_mode, its own or that of all its endpoints (strategies/traffic/modes.h);
+       previous's, and set anew between build and publishing. */
+    uint32_t mode;       /* to requests that belong to one endpoint */
+    uint32_t loose_mode; /* to others; never milder */
     enum strategy_balance balance;
     uint32_t max_requests;
     uint64_t slow_start_ms;
@@ -99,6 +102,7 @@ struct px_snapshot_rule {
     uint32_t mirror_count;
     struct px_trial *trial; /* NULL: one version, no guard and no goals: nothing to find out */
     const struct px_cookie_keys *cookie_keys; /* of route/cookie.h, or NULL: not signed */
+    bool is_restricted; /* a version of it is draining or cut; set as their modes are */
     /* Session bindings are a version's id ^ this; another one, after an abort, makes those before
        it void. 0 from build: set between build and publishing. */
     uint64_t binding_mask;

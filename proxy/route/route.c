@@ -4,18 +4,7 @@
 #include "proxy/route/match.h"
 #include "proxy/route/pick.h"
 #include "proxy/route/visitor.h"
-
-static const struct px_snapshot_rule *find_rule(const struct px_snapshot *snapshot,
-                                                struct px_route_loop *loop,
-                                                const struct px_route_request *request,
-                                                const struct px_explain *explain)
-{
-    for (uint32_t i = 0; i < snapshot->rule_count; i++) {
-        if (px_match_rule(snapshot->rules[i].rule, loop, request, explain))
-            return &snapshot->rules[i];
-    }
-    return NULL;
-}
+#include "strategies/traffic/modes.h"
 
 /* Only these users stay on a draining endpoint. */
 static bool is_keyed_by_endpoint(const struct px_snapshot_rule *rule,
@@ -31,12 +20,80 @@ static void list_candidates(const struct px_route_context *context, bool has_key
 
     for (uint32_t i = 0; i < rule->version_count; i++) {
         const struct px_snapshot_version *version = px_route_version(context, i);
+        bool is_kept = is_keyed_by_endpoint(rule, version, has_key);
 
         candidates[i].id = rule->ids[i];
         candidates[i].weight = rule->weights[i];
-        candidates[i].mode = (uint8_t)version->mode;
-        candidates[i].up = px_pick_any_open(version, is_keyed_by_endpoint(rule, version, has_key));
+        candidates[i].mode =
+            (uint8_t)(is_kept || version->mode > version->loose_mode ? version->mode
+                                                                     : version->loose_mode);
+        candidates[i].up = px_pick_any_open(version, is_kept);
     }
+}
+
+static struct strategy_version_question ask(const struct px_route_context *context,
+                                            const struct px_visitor *visitor,
+                                            struct strategy_candidate *candidates)
+{
+    const struct px_snapshot_rule *rule = context->rule;
+
+    list_candidates(context, visitor->has_key, candidates);
+    return (struct strategy_version_question){
+        .candidates = candidates,
+        .count = rule->version_count,
+        .seed = rule->deal->seed,
+        .has_key = visitor->has_key,
+        .is_newcomer = visitor->is_newcomer,
+        .key = visitor->key,
+        .bound = visitor->bound,
+        .on_unhealthy = (uint8_t)rule->rule->on_unhealthy,
+        .stable = rule->stable,
+    };
+}
+
+/* Cut is stronger than matches: where no version of the rule may take the request, the rules below
+ * are asked. No slot is taken. */
+static bool is_passed_over(const struct px_route_context *context)
+{
+    struct px_route_context quiet = *context;
+    struct strategy_candidate candidates[STRATEGY_VERSIONS_MAX];
+    struct strategy_version_question question;
+    struct px_visitor visitor;
+
+    quiet.explain = NULL;
+    visitor = px_visitor_find(&quiet);
+    question = ask(&quiet, &visitor, candidates);
+    return !strategy_has_taker(&question);
+}
+
+static void say_passed_over(const struct px_route_context *context)
+{
+    static const char *const modes[] = {"active", "draining", "cut"};
+
+    for (uint32_t i = 0; i < context->rule->version_count; i++)
+        px_route_say(context->explain, "version %s is %s", px_route_version_name(context, i),
+                     modes[px_route_version(context, i)->mode]);
+    px_route_say(context->explain,
+                 "rule %s: none of its versions may take this request: passed over",
+                 context->rule->rule->name);
+}
+
+/* Sets context->rule; NULL: no rule matches. */
+static void find_rule(struct px_route_context *context)
+{
+    const struct px_snapshot *snapshot = context->snapshot;
+
+    for (uint32_t i = 0; i < snapshot->rule_count; i++) {
+        context->rule = &snapshot->rules[i];
+        if (!px_match_rule(context->rule->rule, context->loop, context->request, context->explain))
+            continue;
+        if (!context->rule->is_restricted || i + 1 == snapshot->rule_count ||
+            !is_passed_over(context))
+            return;
+        if (context->explain)
+            say_passed_over(context);
+    }
+    context->rule = NULL;
 }
 
 static void say_version(const struct px_route_context *context,
@@ -78,20 +135,9 @@ static void choose_version(const struct px_route_context *context, struct px_dec
     const struct px_snapshot_rule *rule = context->rule;
     struct strategy_candidate candidates[STRATEGY_VERSIONS_MAX];
     struct px_visitor visitor = px_visitor_find(context);
-    struct strategy_version_question question = {
-        .candidates = candidates,
-        .count = rule->version_count,
-        .seed = rule->deal->seed,
-        .has_key = visitor.has_key,
-        .is_newcomer = visitor.is_newcomer,
-        .key = visitor.key,
-        .bound = visitor.bound,
-        .on_unhealthy = (uint8_t)rule->rule->on_unhealthy,
-        .stable = rule->stable,
-    };
+    struct strategy_version_question question = ask(context, &visitor, candidates);
     struct strategy_version_answer answer;
 
-    list_candidates(context, visitor.has_key, candidates);
     if (!visitor.has_key && rule->only == STRATEGY_NONE) {
         decision->has_slot = true;
         decision->slot = question.n = px_route_take(context, rule->deal);
@@ -171,7 +217,7 @@ void px_route_decide(const struct px_snapshot *snapshot, struct px_route_loop *l
     const struct px_snapshot_version *version;
 
     clear(ret_decision);
-    context.rule = find_rule(snapshot, loop, request, explain);
+    find_rule(&context);
     if (!context.rule) {
         px_route_say(explain, "no rule matches: 503");
         refuse(ret_decision);

@@ -1,4 +1,5 @@
 #include "strategies/traffic/mix.h"
+#include "strategies/traffic/modes.h"
 #include "strategies/traffic/slots.h"
 #include "strategies/traffic/strategy.h"
 
@@ -99,6 +100,14 @@ static uint32_t choose_wanted(const struct strategy_version_question *question, 
     if (is_dealt)
         return strategy_slot_rank(question->seed, pick.weights, pick.count, question->n, ret_rank);
     return strategy_rendezvous(question->key, pick.ids, pick.weights, pick.count);
+}
+
+bool strategy_has_taker(const struct strategy_version_question *question)
+{
+    enum strategy_reason reason;
+    uint64_t rank;
+
+    return choose_wanted(question, &rank, &reason) != STRATEGY_NONE;
 }
 
 static uint32_t fail_over(const struct strategy_version_question *question, uint64_t rank)

@@ -31,6 +31,10 @@ static void on_timer(struct tn_timer *timer)
     switch_now(TN_CONTAINER_OF(timer, struct book, timer));
 }
 
+static uint64_t wall_ns(void *context);
+static uint64_t boottime_ns(void *context);
+static void on_break_timer(struct tn_timer *timer);
+
 int book_setup(void **state)
 {
     struct book *book = calloc(1, sizeof(*book));
@@ -43,7 +47,12 @@ int book_setup(void **state)
     tn_log_set_level(TN_LOG_ERROR);
     assert_int_equal(tn_loop_init(&book->loop), 0);
     assert_int_equal(tn_timer_open(&book->timer, &book->loop, on_timer), 0);
+    assert_int_equal(tn_timer_open(&book->breaking, &book->loop, on_break_timer), 0);
     assert_int_equal(px_stats_new(&book->stats), 0);
+    book->clock = (struct tn_clock){.monotonic_ns = tn_clock_system.monotonic_ns,
+                                    .boottime_ns = boottime_ns,
+                                    .wall_ns = wall_ns,
+                                    .context = book};
     *state = book;
     return 0;
 }
@@ -56,6 +65,7 @@ int book_teardown(void **state)
     if (book->book)
         book_close(book);
     tn_timer_close(&book->timer, NULL);
+    tn_timer_close(&book->breaking, NULL);
     assert_int_equal(tn_loop_deinit(&book->loop), 0);
     px_stats_free(book->stats);
     json_decref(book->answer);
@@ -120,7 +130,45 @@ static void collect(void *workers, void (*on_stats)(void *context, struct px_sta
     on_stats(context, stats);
 }
 
-const struct px_publisher book_publisher_ops = {.publish = publish, .collect = collect};
+static void on_break_timer(struct tn_timer *timer)
+{
+    struct book *book = TN_CONTAINER_OF(timer, struct book, breaking);
+
+    book->on_broken_off(book->break_context, 3);
+}
+
+/* Three exchanges each time, with the next turn. */
+static void break_off(void *workers, const struct px_selection *selection,
+                      void (*on_done)(void *context, uint32_t count), void *context)
+{
+    struct book *book = workers;
+
+    assert_true(book->broken_off_count < 16);
+    book->broken_off[book->broken_off_count++] = *selection;
+    book->on_broken_off = on_done;
+    book->break_context = context;
+    tn_timer_start(&book->breaking, 0, 0);
+}
+
+const struct px_publisher book_publisher_ops = {
+    .publish = publish, .collect = collect, .break_off = break_off};
+
+/* --- clocks ------------------------------------------------------------------------------------
+ */
+
+static uint64_t wall_ns(void *context)
+{
+    const struct book *book = context;
+
+    return tn_clock_system.wall_ns(NULL) + (uint64_t)book->wall_ahead_ns;
+}
+
+static uint64_t boottime_ns(void *context)
+{
+    const struct book *book = context;
+
+    return tn_clock_system.boottime_ns(NULL) + (uint64_t)book->boot_ahead_ns;
+}
 
 void book_turn(struct book *book)
 {
@@ -164,10 +212,8 @@ static int try_open(struct book *book, char **ret_why)
 {
     static const struct px_registry_ops no_keys = {0};
     static const struct px_registry_ops keys = {.load_keys = load_keys, .free_keys = free_keys};
-    struct px_rulebook_options options = {.control = &book->loop,
-                                          .clock = &tn_clock_system,
-                                          .on_snapshot = on_snapshot,
-                                          .context = book};
+    struct px_rulebook_options options = {
+        .control = &book->loop, .clock = &book->clock, .on_snapshot = on_snapshot, .context = book};
     struct px_messages messages;
     struct px_config *config = NULL;
     int error;
@@ -214,8 +260,19 @@ void book_open_bad(struct book *book, const char *part)
     book->registry = NULL;
 }
 
+static void on_idle(void *context)
+{
+    *(bool *)context = true;
+}
+
+/* As the server does it: nothing is being written when it closes. */
 void book_close(struct book *book)
 {
+    bool is_idle = false;
+
+    px_rulebook_stop(book->book, on_idle, &is_idle);
+    while (!is_idle)
+        uv_run(&book->loop.uv, UV_RUN_NOWAIT);
     px_rulebook_close(book->book, NULL, NULL);
     book->book = NULL;
     for (int i = 0; i < 3; i++)

@@ -22,7 +22,17 @@ struct book {
     bool is_by_hand;       /* switching waits for book_switch() */
     struct tn_timer timer; /* else it comes with the next turn */
 
+    /* clocks: the real ones, moved */
+    struct tn_clock clock;
+    int64_t wall_ahead_ns;
+    int64_t boot_ahead_ns;
+
     /* what the book asked its publisher for */
+    struct px_selection broken_off[16];
+    unsigned broken_off_count;
+    struct tn_timer breaking;
+    void (*on_broken_off)(void *context, uint32_t count);
+    void *break_context;
     unsigned published;
     struct px_snapshot *snapshots[256]; /* in their order */
     void (*on_switched)(void *context);

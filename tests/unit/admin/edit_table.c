@@ -83,43 +83,74 @@ bool edit_end_failing(void)
     return has_failed;
 }
 
-/* Allocation number i fails, for every i: the edit says -ENOMEM, or did without (a note). Never is
- * a half of it taken for the whole. */
-static void check_without_memory(px_edit_fn *edit, const struct edit_row *row)
-{
-    for (int i = 0; i == 0 || has_failed; i++) {
-        struct px_edit work = {.rules = edit_json(row->rules),
-                               .request = edit_json(row->request),
-                               .file_rules = edit_json(row->file ? row->file : "[]"),
-                               .notes = json_array(),
-                               .unbound = json_object(),
-                               .revision = EDIT_REVISION,
-                               .next_revision = EDIT_REVISION + 1};
-        int error;
-
-        edit_fail_allocation(i);
-        error = edit(&work);
-        edit_end_failing();
-        if (error == 0)
-            edit_assert_json(row->what, work.rules, row->after);
-        else if (!has_failed || error != -ENOMEM)
-            assert_true(!row->after && error == -EINVAL);
-        json_decref(work.rules);
-        json_decref(work.request);
-        json_decref(work.file_rules);
-        json_decref(work.notes);
-        json_decref(work.unbound);
-    }
-}
-
 static json_t *json_or_empty(const char *text)
 {
     return edit_json(text ? text : "{}");
 }
 
+static struct px_edit make(const struct edit_row *row, const struct edit_extras *extras)
+{
+    return (struct px_edit){.rules = edit_json(row->rules),
+                            .request = edit_json(row->request),
+                            .file_rules = edit_json(row->file ? row->file : "[]"),
+                            .notes = json_array(),
+                            .unbound = json_or_empty(extras->unbound_before),
+                            .modes = json_or_empty(extras->modes_before),
+                            .addresses = edit_json(EDIT_ADDRESSES),
+                            .shadowed = json_or_empty(extras->shadowed),
+                            .closing = json_array(),
+                            .revision = EDIT_REVISION,
+                            .next_revision = EDIT_REVISION + 1,
+                            .wall_ns = EDIT_WALL_S * 1000000000};
+}
+
+static void drop(struct px_edit *edit)
+{
+    json_decref(edit->rules);
+    json_decref(edit->request);
+    json_decref(edit->file_rules);
+    json_decref(edit->notes);
+    json_decref(edit->unbound);
+    json_decref(edit->modes);
+    json_decref(edit->addresses);
+    json_decref(edit->shadowed);
+    json_decref(edit->closing);
+}
+
+static void check_extras(const struct edit_row *row, const struct edit_extras *extras,
+                         const struct px_edit *edit)
+{
+    edit_assert_json(row->what, edit->unbound, extras->unbound ? extras->unbound : "{}");
+    edit_assert_json(row->what, edit->modes, extras->modes ? extras->modes : "{}");
+    edit_assert_json(row->what, edit->closing, extras->closing ? extras->closing : "[]");
+    assert_string_equal(edit->accepted, extras->accepted ? extras->accepted : "");
+}
+
+/* Allocation number i fails, for every i: the edit says -ENOMEM, or did without (a note). Never is
+ * a half of it taken for the whole. */
+static void check_without_memory(px_edit_fn *edit, const struct edit_row *row,
+                                 const struct edit_extras *extras)
+{
+    for (int i = 0; i == 0 || has_failed; i++) {
+        struct px_edit work = make(row, extras);
+        int error;
+
+        edit_fail_allocation(i);
+        error = edit(&work);
+        edit_end_failing();
+        if (error == 0) {
+            edit_assert_json(row->what, work.rules, row->after);
+            check_extras(row, extras, &work);
+        } else if (!has_failed || error != -ENOMEM) {
+            assert_true(!row->after && error == -EINVAL);
+        }
+        drop(&work);
+    }
+}
+
 void edit_check(px_edit_fn *edit, const struct edit_row *row)
 {
-    static const struct edit_extras none = {NULL, NULL};
+    static const struct edit_extras none = {NULL};
 
     edit_check_extras(edit, row, &none);
 }
@@ -127,13 +158,7 @@ void edit_check(px_edit_fn *edit, const struct edit_row *row)
 void edit_check_extras(px_edit_fn *edit, const struct edit_row *row,
                        const struct edit_extras *extras)
 {
-    struct px_edit work = {.rules = edit_json(row->rules),
-                           .request = edit_json(row->request),
-                           .file_rules = edit_json(row->file ? row->file : "[]"),
-                           .notes = json_array(),
-                           .unbound = json_or_empty(extras->unbound_before),
-                           .revision = EDIT_REVISION,
-                           .next_revision = EDIT_REVISION + 1};
+    struct px_edit work = make(row, extras);
     json_t *file = json_deep_copy(work.file_rules);
     int error = edit(&work);
 
@@ -147,6 +172,7 @@ void edit_check_extras(px_edit_fn *edit, const struct edit_row *row,
             fail_msg("%s: says '%s'", row->what, work.detail);
     } else {
         edit_assert_json(row->what, work.rules, row->after);
+        check_extras(row, extras, &work);
         if (row->says ? !is_noted(work.notes, row->says) : json_array_size(work.notes) > 0) {
             char *text = json_dumps(work.notes, 0);
 
@@ -155,14 +181,8 @@ void edit_check_extras(px_edit_fn *edit, const struct edit_row *row,
             fail_msg("%s: notes", row->what);
         }
     }
-    if (row->after)
-        edit_assert_json(row->what, work.unbound, extras->unbound ? extras->unbound : "{}");
     assert_true(json_equal(file, work.file_rules)); /* borrowed, and left alone */
     json_decref(file);
-    json_decref(work.rules);
-    json_decref(work.request);
-    json_decref(work.file_rules);
-    json_decref(work.notes);
-    json_decref(work.unbound);
-    check_without_memory(edit, row);
+    drop(&work);
+    check_without_memory(edit, row, extras);
 }

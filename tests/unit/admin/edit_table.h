@@ -8,7 +8,12 @@
 
 #include "proxy/admin/edit.h"
 
-#define EDIT_REVISION 17 /* in force when an edit is checked */
+#define EDIT_REVISION 17          /* in force when an edit is checked */
+#define EDIT_WALL_S 1790000000ULL /* 2026-09-21T14:13:20Z */
+/* blue has two endpoints, green and red one each. */
+#define EDIT_ADDRESSES                                                                             \
+    "{'blue':['127.0.0.1:5001','127.0.0.1:5002'],'green':['127.0.0.1:5101'],"                      \
+    "'red':['127.0.0.1:5201']}"
 
 struct edit_row {
     const char *what;  /* the row, in words */
@@ -23,6 +28,11 @@ struct edit_row {
 struct edit_extras {
     const char *unbound_before;
     const char *unbound;
+    const char *modes_before;
+    const char *modes;
+    const char *shadowed; /* before; left alone */
+    const char *closing;  /* after, a list; NULL: nobody */
+    const char *accepted; /* after; NULL: nobody */
 };
 
 /* JSON with ' for "; a new reference. */

@@ -208,15 +208,16 @@ static void test_resources_status(void **state)
     status = ask(fixture, "GET", "/v1/status", "", NULL, 200);
     assert_int_equal(json_integer_value(json_object_get(status, "loops")), 2);
     assert_true(json_is_false(json_object_get(status, "ready")));
-    edit_assert_json("blue", json_array_get(json_object_get(status, "versions"), 0),
-                     "{'name':'blue','build':'1','mode':'active','shadowed_since':null,"
-                     "'healthy':1,'endpoints':["
-                     "{'index':0,'address':'127.0.0.1:5001','up':true,'probed':false,'ejected':"
-                     "false,'mode':'active',"
-                     "'in_flight':0,'tunnels':0,'detail':''},"
-                     "{'index':1,'address':'127.0.0.1:5002','up':false,'probed':false,'ejected':"
-                     "false,'mode':'active',"
-                     "'in_flight':3,'tunnels':2,'detail':''}]}");
+    edit_assert_json(
+        "blue", json_array_get(json_object_get(status, "versions"), 0),
+        "{'name':'blue','build':'1','mode':'active','until':null,'shadowed_since':null,"
+        "'healthy':1,'endpoints':["
+        "{'index':0,'address':'127.0.0.1:5001','up':true,'probed':false,'ejected':"
+        "false,'mode':'active','until':null,"
+        "'in_flight':0,'tunnels':0,'detail':''},"
+        "{'index':1,'address':'127.0.0.1:5002','up':false,'probed':false,'ejected':"
+        "false,'mode':'active','until':null,"
+        "'in_flight':3,'tunnels':2,'detail':''}]}");
     json_decref(status);
 }
 
@@ -483,6 +484,10 @@ static void test_resources_every_change(void **state)
          "{'strategy':'ab','by':'header:X-User','split':{'blue':1,'green':1},'seed':'s'}"},
         {"POST", "/v1/route", "{'strategy':'shadow','stable':'blue','canary':'green','ppm':5}"},
         {"POST", "/v1/abort", "{'rule':'main','author':'me','reason':'why'}"},
+        {"POST", "/v1/promote", "{'rule':'main','version':'green','accept_shadow_data':false}"},
+        {"PUT", "/v1/mode", "{'version':'blue','endpoint':1,'mode':'draining','timeout_ms':60000}"},
+        {"PUT", "/v1/mode", "{'version':'blue','mode':'cut','abort_open':true}"},
+        {"PUT", "/v1/mode", "{'version':'blue','mode':'active','reason':'why'}"},
         {"PUT", "/v1/rules", "{'rules':[{'name':'main','weights':{'blue':1}}]}"},
     };
     struct fixture *fixture = *state;
@@ -579,9 +584,7 @@ static void test_resources_of_later_versions(void **state)
     struct fixture *fixture = *state;
 
     start(fixture, MAIN);
-    refused(fixture, "POST", "/v1/promote", "{}", 501, "not yet supported");
     refused(fixture, "POST", "/v1/undo", "{}", 501, "not yet supported");
-    refused(fixture, "PUT", "/v1/mode", "{}", 501, "not yet supported");
     json_decref(ask(fixture, "GET", "/v1/history", "", NULL, 501));
     json_decref(ask(fixture, "GET", "/v1/mirror-report", "", NULL, 501));
 }

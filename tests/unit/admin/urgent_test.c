@@ -200,6 +200,7 @@ static void test_urgent_goes_ahead_of_the_queue(void **state)
     struct book *book = *state;
 
     opened(book, STORE);
+    book->is_by_hand = true;
     for (int i = 0; i < 3; i++)
         book_submit(book, book_change(book, px_edit_share,
                                       i == 1 ? "{'share':{'green':1}}" : "{'share':{'green':2}}"));
@@ -208,6 +209,8 @@ static void test_urgent_goes_ahead_of_the_queue(void **state)
         book_turn(book);
     assert_int_equal(px_rulebook_state(book->book).revision, 2);
     expect_rules(book, BACK);
+    book->is_by_hand = false;
+    book_switch(book);
     book_wait(book, 4);
 }
 

@@ -14,13 +14,11 @@
     "'after':[{'name':'main','weights':{'b':1}}]}"
 
 static const struct fake_answer takes_all[] = {
-    {"PUT /v1/weights", 200, CHANGED},
-    {"PUT /v1/share", 200, CHANGED},
-    {"PUT /v1/mirror", 200, CHANGED},
-    {"PUT /v1/rules", 200, CHANGED},
-    {"POST /v1/route", 200, CHANGED},
-    {"POST /v1/reload", 200, CHANGED},
-    {NULL, 0, NULL},
+    {"PUT /v1/weights", 200, CHANGED}, {"PUT /v1/share", 200, CHANGED},
+    {"PUT /v1/mirror", 200, CHANGED},  {"PUT /v1/rules", 200, CHANGED},
+    {"POST /v1/route", 200, CHANGED},  {"POST /v1/reload", 200, CHANGED},
+    {"POST /v1/abort", 200, CHANGED},  {"POST /v1/promote", 200, CHANGED},
+    {"PUT /v1/mode", 200, CHANGED},    {NULL, 0, NULL},
 };
 
 /* One change; what it sent is the given line and body (' for "). */
@@ -72,6 +70,45 @@ static void test_set_sends_weights_shares_and_mirrors(void **state)
     expect_sent(cli_set, "set|share|green=0.1%", "PUT /v1/share", "{'share':{'green':1000}}");
     expect_sent(cli_set, "set|mirror|green=25 %", "PUT /v1/mirror", "{'to':'green','ppm':250000}");
     expect_sent(cli_set, "set|mirror|green=off", "PUT /v1/mirror", "{'to':'green','ppm':0}");
+}
+
+static void test_abort_and_promote_send_what_is_asked(void **state)
+{
+    (void)state;
+    expect_sent(cli_abort, "abort", "POST /v1/abort", "{}");
+    expect_sent(cli_abort, "abort|--rule|main", "POST /v1/abort", "{'rule':'main'}");
+    expect_sent(cli_promote, "promote", "POST /v1/promote", "{}");
+    expect_sent(cli_promote, "promote|green|--accept-shadow-data|--rule|main", "POST /v1/promote",
+                "{'version':'green','accept_shadow_data':true,'rule':'main'}");
+    expect_refused(cli_abort, "abort|green", "unexpected argument 'green'");
+    expect_refused(cli_promote, "promote|green|blue", "unexpected argument 'blue'");
+}
+
+static void test_modes_send_versions_and_endpoints(void **state)
+{
+    (void)state;
+    expect_sent(cli_drain, "drain|green", "PUT /v1/mode", "{'version':'green','mode':'draining'}");
+    expect_sent(cli_drain, "drain|blue/12|--timeout|5m", "PUT /v1/mode",
+                "{'version':'blue','endpoint':12,'mode':'draining','timeout_ms':300000}");
+    expect_sent(cli_cut, "cut|green", "PUT /v1/mode", "{'version':'green','mode':'cut'}");
+    expect_sent(cli_cut, "cut|green/0|--abort-open|--reason|why", "PUT /v1/mode",
+                "{'version':'green','endpoint':0,'mode':'cut','abort_open':true,'reason':'why'}");
+    expect_sent(cli_undrain, "undrain|green/1", "PUT /v1/mode",
+                "{'version':'green','endpoint':1,'mode':'active'}");
+}
+
+static void test_modes_refuse_what_is_no_target(void **state)
+{
+    static const char *const wrong[] = {"cut|green/",        "cut|/1",        "cut|green/x",
+                                        "cut|green/-1",      "cut|green/1/2", "cut|green/+1",
+                                        "cut|green/99999999"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        expect_refused(cli_cut, wrong[i], "expected a version, or one endpoint by its number");
+    expect_refused(cli_cut, "cut", "VERSION or VERSION/ENDPOINT is missing");
+    expect_refused(cli_drain, "drain|green|--timeout|30", "--timeout");
+    expect_refused(cli_undrain, "undrain|green|--rule|main", "--rule");
 }
 
 static void test_set_refuses_the_other_kind_of_number(void **state)
@@ -240,6 +277,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_set_sends_weights_shares_and_mirrors),
+        cmocka_unit_test(test_abort_and_promote_send_what_is_asked),
+        cmocka_unit_test(test_modes_send_versions_and_endpoints),
+        cmocka_unit_test(test_modes_refuse_what_is_no_target),
         cmocka_unit_test(test_set_refuses_the_other_kind_of_number),
         cmocka_unit_test(test_every_change_takes_the_common_options),
         cmocka_unit_test(test_changes_with_text_that_is_not_utf8_end_in_a_message),

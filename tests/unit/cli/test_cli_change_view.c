@@ -50,6 +50,41 @@ static void test_change_view_shows_new_and_removed_rules(void **state)
            "                     for      cookie k=1  -\n");
 }
 
+static void test_change_view_shows_modes(void **state)
+{
+    (void)state;
+    expect("{'revision':9,'changed':true,'durable':true,'before':[],'after':[],"
+           "'modes':[{'name':'green','before':'active','after':'cut','until':null},"
+           "{'name':'blue/1','before':'cut','after':'draining','until':'T'}],"
+           "'ended':2,'notes':['one']}",
+           "revision 9\n\n"
+           "VERSION  BEFORE  AFTER\n"
+           "green    active  cut\n"
+           "blue/1   cut     draining until T\n"
+           "\n2 open exchanges were ended\n"
+           "\nnote: one\n");
+    expect("{'revision':9,'changed':false,'before':[],'after':[],'ended':1}",
+           "revision 9: nothing to change\n\n1 open exchange was ended\n");
+    expect("{'revision':9,'changed':true,'dry_run':true,'ended':0,'before':[],'after':[]}",
+           "dry run, nothing was changed; it would be\n");
+}
+
+static void test_change_view_says_not_durable_aloud(void **state)
+{
+    struct capture capture;
+    json_t *answer = capture_json("{'revision':9,'changed':true,'durable':false,"
+                                  "'not_durable':'the disk is full','before':[],'after':[]}");
+
+    (void)state;
+    capture_start(&capture);
+    cli_print_change(&capture.context, answer);
+    assert_string_equal(capture_out(&capture), "revision 9\n");
+    assert_string_equal(capture_err(&capture),
+                        "applied, NOT durable: the disk is full; it is tried again\n");
+    capture_end(&capture);
+    json_decref(answer);
+}
+
 static void test_change_view_shows_mirrors_and_settings(void **state)
 {
     (void)state;
@@ -114,6 +149,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_change_view_shows_shares_before_and_after),
         cmocka_unit_test(test_change_view_shows_new_and_removed_rules),
+        cmocka_unit_test(test_change_view_shows_modes),
+        cmocka_unit_test(test_change_view_says_not_durable_aloud),
         cmocka_unit_test(test_change_view_shows_mirrors_and_settings),
         cmocka_unit_test(test_change_view_says_when_nothing_changed),
         cmocka_unit_test(test_change_view_says_that_a_dry_run_is_one),
