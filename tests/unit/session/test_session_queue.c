@@ -330,6 +330,24 @@ static void test_session_queue_is_left_at_the_stop(void **state)
     rig_free(rig); /* asserts that nobody waits, and that all handles are closed */
 }
 
+static void test_session_queue_is_broken_off_with_what_it_waits_for(void **state)
+{
+    struct rig *rig = make_full(BLUE, "{}");
+    struct rig_client *waiting = send_waiting(rig, "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n", 1);
+    struct px_selection selection = {.version = rig->snapshot->versions[0].stat};
+
+    (void)state;
+    assert_int_equal(px_session_break_off(&rig->session, &selection), 3);
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(rig_sees(&rig->clients[i], "HTTP/1.1 503 "));
+    assert_true(rig_sees(waiting, "HTTP/1.1 503 "));
+    assert_int_equal(counts_of(rig)->queued, 0);
+    rig_settle(rig);
+    assert_null(strstr(rig->upstreams[0].received, "/wait"));
+    assert_null(strstr(rig->upstreams[1].received, "/wait"));
+    rig_free(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -346,6 +364,7 @@ int main(void)
         cmocka_unit_test(test_session_queue_fails_when_no_other_will_do),
         cmocka_unit_test(test_session_queue_ends_when_nobody_is_up),
         cmocka_unit_test(test_session_queue_is_left_at_the_stop),
+        cmocka_unit_test(test_session_queue_is_broken_off_with_what_it_waits_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
