@@ -208,6 +208,7 @@ void cli_print_view(const struct cli_context *context, const struct cli_view *vi
 {
     print_head(context, view);
     cli_print_shares(context, view);
+    cli_print_findings(context, view);
     cli_print_mirrors(context, view);
     cli_print_rules(context, view);
     print_tunnels(context, view);

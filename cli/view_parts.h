@@ -1,5 +1,5 @@
 /*
- * view_parts: the three tables of view.
+ * view_parts: the tables of view.
  *
  * Private to view.c. Shapes: as view.h; a table without rows prints nothing. Threads: any.
  */
@@ -9,6 +9,8 @@
 #include "cli/view.h"
 
 void cli_print_shares(const struct cli_context *context, const struct cli_view *view);
+/* Error shares, verdicts, goals, and a warning about a wrong split (view_findings.c). */
+void cli_print_findings(const struct cli_context *context, const struct cli_view *view);
 void cli_print_mirrors(const struct cli_context *context, const struct cli_view *view);
 void cli_print_rules(const struct cli_context *context, const struct cli_view *view);
 

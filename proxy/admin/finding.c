@@ -25,14 +25,17 @@ static uint64_t least(const struct px_snapshot_rule *rule)
 
 /* Why there can be no comparison with stable, or NULL. */
 static const char *find_obstacle(const struct px_snapshot_rule *rule,
-                                 const struct px_stats_trial *trial, uint32_t place)
+                                 const struct px_stats_trial *trial, uint32_t place,
+                                 bool *ret_has_verdict)
 {
-    if (px_find_bias(rule))
-        return px_find_bias(rule);
+    *ret_has_verdict = false;
     if (rule->stable == STRATEGY_NONE)
         return "no stable version to compare with";
     if (place == rule->stable)
         return "this is stable";
+    if (px_find_bias(rule))
+        return px_find_bias(rule);
+    *ret_has_verdict = true;
     if (trial->arms[place].requests < least(rule))
         return "too few requests";
     if (trial->arms[rule->stable].requests < least(rule))
@@ -86,7 +89,7 @@ void px_find(const struct px_snapshot_rule *rule, const struct px_stats_trial *t
         strategy_share_interval(&errors->counts, &errors->share);
     }
     find_sample(rule, trial, place, ret_finding);
-    errors->why = find_obstacle(rule, trial, place);
+    errors->why = find_obstacle(rule, trial, place, &errors->has_verdict);
     if (errors->why)
         return;
     errors->has_difference = true;
@@ -129,7 +132,7 @@ void px_find_goal(const struct px_snapshot_rule *rule, const struct px_stats_tri
     assert(goal < trial->goal_count);
     *found = (struct px_comparison){.counts = goal_counts(&trial->arms[place], goal)};
     strategy_share_interval(&found->counts, &found->share);
-    found->why = find_obstacle(rule, trial, place);
+    found->why = find_obstacle(rule, trial, place, &found->has_verdict);
     if (found->why)
         return;
     stable = goal_counts(&trial->arms[rule->stable], goal);

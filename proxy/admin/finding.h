@@ -2,14 +2,16 @@
  * finding: what the counts of a trial say about one version of a rule.
  *
  * Not for counting (proxy/stats) and not for the statistics (strategies/verdict). Pure. Shapes: as
- * strategies/verdict: shares 0 to 1. `why` says in words why there is no verdict, NULL when there
- * is one. Units: those of the unit: requests, or requests of users. Errors: none. Ownership: texts
+ * strategies/verdict: shares 0 to 1. `why` says in words why nothing was compared, NULL when it
+ * was. Units: those of the unit: requests, or requests of users. Errors: none. Ownership: texts
  * are constants. Threads: control.
  */
 #ifndef PX_ADMIN_FINDING_H
 #define PX_ADMIN_FINDING_H
 
 #include "proxy/stats/stats.h"
+
+#include <jansson.h>
 
 #define PX_VERDICT_MIN_REQUESTS 50 /* of each version, where no guard says how many */
 
@@ -23,6 +25,7 @@ struct px_comparison {
     struct strategy_interval difference; /* when has_difference */
     double margin;
     bool has_difference;
+    bool has_verdict; /* there is somebody to compare with; few requests are inconclusive */
     enum strategy_verdict verdict;
     const char *why;
 };
@@ -45,6 +48,11 @@ void px_find_goal(const struct px_snapshot_rule *rule, const struct px_stats_tri
 
 /* Why this rule's versions are not comparable although counts are there; NULL: they are. */
 const char *px_find_bias(const struct px_snapshot_rule *rule);
+
+/* As openapi.yaml has it: Finding, Split. */
+json_t *px_finding_json(const struct px_snapshot_rule *rule, const struct px_stats_trial *trial,
+                        uint32_t place);
+json_t *px_split_json(const struct px_snapshot_rule *rule, const struct px_stats_trial *trial);
 
 enum px_split { PX_SPLIT_UNKNOWN, PX_SPLIT_RIGHT, PX_SPLIT_WRONG };
 

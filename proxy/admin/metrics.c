@@ -264,6 +264,7 @@ char *px_metrics_text(const struct px_admin *admin, const struct px_stats *stats
               "Requests that were decided and are not yet answered, and open tunnels.",
               get_in_flight);
     put_gauge(&scrape, "turnout_tunnels", "Open tunnels, such as WebSockets.", get_tunnels);
+    px_metrics_put_verdicts(&scrape.prom, admin, stats);
     px_metrics_put_parts(&scrape.prom, admin, stats);
     px_metrics_put_rules(&scrape.prom, admin, stats);
     put_process(&scrape);

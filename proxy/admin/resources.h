@@ -54,6 +54,10 @@ void px_metrics_put_parts(struct px_prom *prom, const struct px_admin *admin,
 void px_metrics_put_rules(struct px_prom *prom, const struct px_admin *admin,
                           const struct px_stats *stats);
 
+/* Goals, verdicts, splits (metrics_verdict.c). */
+void px_metrics_put_verdicts(struct px_prom *prom, const struct px_admin *admin,
+                             const struct px_stats *stats);
+
 /* Prometheus text, malloc'd and terminated; NULL: no memory. */
 char *px_metrics_text(const struct px_admin *admin, const struct px_stats *stats);
 

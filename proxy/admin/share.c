@@ -1,3 +1,4 @@
+#include "proxy/admin/finding.h"
 #include "proxy/admin/resources.h"
 
 #include <string.h>
@@ -98,6 +99,7 @@ struct rule_view {
     const struct px_snapshot_rule *rule;
     struct px_stats_cell cells[PX_VERSIONS_MAX]; /* by place in the rule */
     struct px_stats_cell nobody;
+    const struct px_stats_trial *trial; /* NULL: nothing to find out */
     uint64_t total;
     uint64_t weight_sum;
     uint32_t positive_count;
@@ -110,7 +112,8 @@ static void look(const struct px_admin *admin, const struct px_stats *stats,
     const struct px_baseline *base = px_rulebook_baseline(admin->book, rule->stat);
     struct px_stats_cell *const *cells = stats->cells[rule->stat];
 
-    *ret_view = (struct rule_view){.snapshot = snapshot, .rule = rule};
+    *ret_view = (struct rule_view){
+        .snapshot = snapshot, .rule = rule, .trial = px_stats_trial(stats, rule)};
     for (uint32_t i = 0; i < rule->version_count; i++) {
         uint32_t stat = snapshot->versions[rule->versions[i]].stat;
 
@@ -141,8 +144,8 @@ static json_t *version_json(const struct rule_view *view, uint32_t place)
     bool is_dealt = rule->rule->sticky.by == PX_STICKY_NONE;
 
     return json_pack(
-        "{s:s, s:s, s:i, s:I, s:I, s:o, s:o, s:I, s:I, s:o, s:o}", "name", version->name, "build",
-        version->build, "weight", (int)rule->weights[place], "target_ppm",
+        "{s:s, s:s, s:i, s:I, s:I, s:o, s:o, s:I, s:I, s:o, s:o, s:o}", "name", version->name,
+        "build", version->build, "weight", (int)rule->weights[place], "target_ppm",
         (json_int_t)(((uint64_t)rule->weights[place] * PPM + view->weight_sum / 2) /
                      view->weight_sum),
         "requests", (json_int_t)requests, "achieved_ppm",
@@ -150,7 +153,8 @@ static json_t *version_json(const struct rule_view *view, uint32_t place)
                     : json_null(),
         "bound", number_or_null(px_share_bound(view->positive_count), is_dealt), "errors",
         (json_int_t)count_errors(cell), "failed_over", (json_int_t)cell->failed_over, "p50_ms",
-        ms_json(cell, 0.5), "p99_ms", ms_json(cell, 0.99));
+        ms_json(cell, 0.5), "p99_ms", ms_json(cell, 0.99), "finding",
+        view->trial ? px_finding_json(rule, view->trial, place) : json_null());
 }
 
 static void mirror_since(const struct px_stats_mirror *now, const struct px_stats_mirror *base,
@@ -231,11 +235,12 @@ static json_t *rule_json(const struct px_admin *admin, const struct px_stats *st
         json_array_append_new(versions, version_json(view, i));
     for (uint32_t i = 0; i < view->rule->mirror_count; i++)
         json_array_append_new(mirrors, mirror_json(admin, stats, view, &view->rule->mirrors[i]));
-    return json_pack("{s:s, s:s?, s:o, s:s, s:I, s:o, s:o}", "name", view->rule->rule->name,
+    return json_pack("{s:s, s:s?, s:o, s:s, s:I, s:o, s:o, s:o}", "name", view->rule->rule->name,
                      "stable", view->rule->rule->stable, "sticky",
                      sticky_json(&view->rule->rule->sticky), "since",
                      tn_clock_rfc3339(since_ns, at), "unanswered",
-                     (json_int_t)count_unanswered(view), "versions", versions, "mirrors", mirrors);
+                     (json_int_t)count_unanswered(view), "versions", versions, "mirrors", mirrors,
+                     "split", view->trial ? px_split_json(view->rule, view->trial) : json_null());
 }
 
 json_t *px_share_json(const struct px_admin *admin, const struct px_stats *stats)

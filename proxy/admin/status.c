@@ -1,3 +1,4 @@
+#include "proxy/admin/finding.h"
 #include "proxy/admin/modes.h"
 #include "proxy/admin/resources.h"
 
@@ -99,6 +100,9 @@ static json_t *cell_json(const char *version, const struct px_stats_cell *cell)
 static json_t *rule_counts_json(const struct px_admin *admin, const struct px_stats *stats,
                                 const struct px_snapshot_rule *rule)
 {
+    const struct px_snapshot *snapshot = px_rulebook_snapshot(admin->book);
+    const struct px_stats_trial *trial = px_stats_trial(stats, rule);
+    json_t *findings = json_array();
     json_t *cells = json_array();
 
     for (uint32_t v = 0; v <= PX_VERSIONS_MAX; v++) {
@@ -108,7 +112,16 @@ static json_t *rule_counts_json(const struct px_admin *admin, const struct px_st
             json_array_append_new(
                 cells, cell_json(v == PX_STATS_NOBODY ? NULL : name, stats->cells[rule->stat][v]));
     }
-    return json_pack("{s:s, s:o}", "name", rule->rule->name, "versions", cells);
+    for (uint32_t i = 0; trial && i < rule->version_count; i++) {
+        json_t *finding = px_finding_json(rule, trial, i);
+
+        json_object_set_new(finding, "version",
+                            json_string(snapshot->versions[rule->versions[i]].name));
+        json_array_append_new(findings, finding);
+    }
+    return json_pack("{s:s, s:o, s:o, s:o}", "name", rule->rule->name, "versions", cells,
+                     "findings", findings, "split",
+                     trial ? px_split_json(rule, trial) : json_null());
 }
 
 static void render_full_status(struct px_admin *admin, struct tn_api_call *call,

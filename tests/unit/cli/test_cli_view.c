@@ -93,6 +93,36 @@ static void test_view_without_requests_shows_dashes(void **state)
     capture_end(&capture);
 }
 
+static void test_view_says_what_the_figures_mean(void **state)
+{
+    struct capture capture;
+
+    (void)state;
+    view_of(
+        &capture, "{'versions':[]}",
+        "{'rules':[{'name':'main','split':{'mismatch':true,'test':'keys','bias':null},"
+        "'versions':[{'name':'blue','finding':{'unit':'user','users':9500,'error_share':"
+        "{'value':0.01,'low':0.008,'high':0.012},'verdict':null,'why':'this is stable',"
+        "'p50_ms':1.5,'p90_ms':3,'p99_ms':20,'goals':[{'name':'order','unit':'user','count':950,"
+        "'of':9500,'share':{'value':0.1,'low':0.09,'high':0.11},'verdict':null}]}},"
+        "{'name':'green','finding':{'unit':'user','users':500,'error_share':null,"
+        "'verdict':'worse','why':null,'p50_ms':null,'p90_ms':null,'p99_ms':null,'goals':[]}},"
+        "{'name':'red','finding':{'unit':'user','verdict':'inconclusive',"
+        "'why':'too few requests'}}]}]}",
+        rules_text);
+    assert_non_null(strstr(capture_out(&capture),
+                           "RULE  VERSION  USERS             ERROR SHARE     P50     P90    P99  "
+                           "VERDICT\n"
+                           "main  blue     9,500  1.00% (0.80% to 1.20%)  1.5 ms  3.0 ms  20 ms  "
+                           "this is stable\n"));
+    assert_non_null(strstr(capture_out(&capture), "worse, by user\n"));
+    assert_non_null(strstr(capture_out(&capture), "inconclusive, by user (too few requests)\n"));
+    assert_non_null(strstr(capture_out(&capture), "10.00% (9.00% to 11.00%)"));
+    assert_non_null(strstr(capture_out(&capture),
+                           "rule main: the split is not what was asked for (test of keys)"));
+    capture_end(&capture);
+}
+
 static void test_view_sticky_shares_have_no_bound(void **state)
 {
     struct capture capture;
@@ -226,6 +256,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_view_shows_everything_at_a_glance),
         cmocka_unit_test(test_view_without_requests_shows_dashes),
+        cmocka_unit_test(test_view_says_what_the_figures_mean),
         cmocka_unit_test(test_view_sticky_shares_have_no_bound),
         cmocka_unit_test(test_view_counts_what_nobody_answered),
         cmocka_unit_test(test_view_marks_a_share_that_is_off),
