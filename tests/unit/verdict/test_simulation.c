@@ -77,7 +77,7 @@ static void try_requests(const struct test_requests *plan, const char *what, str
     struct tally tally = {0};
     char text[160];
 
-    for (int i = 0; i < runs(plan->has_outages ? 150 : 40, 2000); i++) {
+    for (int i = 0; i < runs(plan->has_outages ? 150 : 40, 500); i++) {
         struct test_run run = test_run_requests((uint64_t)(i + 1) * 7919, plan);
 
         add_run(&tally, &run);
@@ -104,7 +104,7 @@ static void test_simulation_requests_alike_are_not_called_worse(void **state)
             struct test_requests plan = {.part = parts[p],
                                          .candidate = shares[s],
                                          .stable = shares[s],
-                                         .most = runs(4000, 200000),
+                                         .most = runs(4000, 30000),
                                          .is_dealt = true};
 
             try_requests(&plan, "dealt", &all);
@@ -120,7 +120,7 @@ static void test_simulation_outages_of_both_are_not_called_worse(void **state)
     struct test_requests plan = {.part = 0.05,
                                  .candidate = 0.01,
                                  .stable = 0.01,
-                                 .most = runs(4000, 200000),
+                                 .most = runs(4000, 30000),
                                  .is_dealt = true,
                                  .has_outages = true};
 
@@ -190,14 +190,14 @@ static void test_simulation_users_alike_are_not_called_worse(void **state)
                 struct test_users plan = {.part = parts[p],
                                           .candidate = 0.05,
                                           .stable = 0.05,
-                                          .count = (uint32_t)(runs(300, 2000) / parts[p]),
+                                          .count = (uint32_t)(runs(300, 1000) / parts[p]),
                                           .tail = tails[t],
                                           .differ = d,
                                           .is_heavy_worse = d == 2,
                                           .stay = d == 1 ? TEST_STAY_ALL_THE_TIME
                                                          : TEST_STAY_FOR_A_WHILE};
 
-                try_users(&plan, runs(40, 2000), &all);
+                try_users(&plan, runs(40, 500), &all);
             }
         }
     }
@@ -220,7 +220,7 @@ static void test_simulation_users_doubled_errors_are_found_within_sample(void **
                                           .differ = d,
                                           .ends_at_sample = true};
 
-                try_users(&plan, runs(40, 1000), &all);
+                try_users(&plan, runs(40, 500), &all);
             }
         }
     }
