@@ -17,8 +17,8 @@ static void print_versions(const json_t *answer, FILE *out)
     }
 }
 
-/* "blue/0" */
-static void print_endpoints(const json_t *answer, FILE *out)
+/* What can be drained: "blue", "blue/0" */
+static void print_targets(const json_t *answer, FILE *out)
 {
     const json_t *versions = json_object_get(answer, "versions");
 
@@ -27,6 +27,8 @@ static void print_endpoints(const json_t *answer, FILE *out)
         const json_t *endpoints = json_object_get(version, "endpoints");
         const char *name = json_string_value(json_object_get(version, "name"));
 
+        if (name)
+            fprintf(out, "%s\n", name);
         for (size_t k = 0; name && k < json_array_size(endpoints); k++)
             fprintf(out, "%s/%" JSON_INTEGER_FORMAT "\n", name,
                     json_integer_value(json_object_get(json_array_get(endpoints, k), "index")));
@@ -59,19 +61,19 @@ static const struct kind {
     print_fn *print;
 } kinds[] = {
     {"versions", "/v1/status", print_versions},
-    {"endpoints", "/v1/status", print_endpoints},
+    {"targets", "/v1/status", print_targets},
     {"rules", "/v1/rules", print_rules},
     {"revision", "/v1/status", print_revision},
 };
 
 static const struct cli_syntax syntax = {
     .command = "turnout --complete",
-    .usage = "versions|endpoints|rules|revision [--admin ADDR]",
+    .usage = "versions|targets|rules|revision [--admin ADDR]",
     .about = "Prints the names that there are, for completion in shells.",
     .examples = "  turnout --complete versions",
     .words_min = 1,
     .words_max = 1,
-    .words_name = "versions, endpoints, rules or revision",
+    .words_name = "versions, targets, rules or revision",
 };
 
 int cli_complete(struct cli_context *context, int argc, char **argv)

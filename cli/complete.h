@@ -2,7 +2,7 @@
  * complete: the names that a shell offers behind Tab.
  *
  * Not for verbs and options, which the generated scripts carry themselves. Shapes:
- * `turnout --complete versions|endpoints|rules|revision [--admin ADDR]` prints one word a line.
+ * `turnout --complete versions|targets|rules|revision [--admin ADDR]` prints one word a line.
  * Errors: silent. Whoever presses Tab beside a proxy that is not there gets no words, and no
  * message in the line that is being typed; the exit code tells. Units: ms. Threads: one.
  */

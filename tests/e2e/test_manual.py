@@ -171,6 +171,7 @@ def test_bash_completes_what_the_proxy_knows(bash, start_proxy):
     assert complete("turnout route canary --stable=gr")[-1] == "--stable=green"
     assert complete.offered("turnout route all blue --rule ") == ["main", "testers"]
     assert complete.offered("turnout set share ") == ["blue=", "green="]
+    assert complete.offered("turnout drain gr") == ["green", "green/0", "green/1"]
     assert complete("turnout set weights blue=9,gr")[-1] == "blue=9,green="
     assert complete.offered("turnout set weights blue=1 --if-revision ") == ["1"]
     # Another proxy, named on the line itself.
@@ -191,7 +192,7 @@ def test_bash_completes_files(bash, tmp_path):
 def test_names_are_told_or_nothing(start_proxy, tmp_path):
     proxy = start_proxy(CONFIG)
     assert proxy.verb("--complete", "versions") == "blue\ngreen\n"
-    assert proxy.verb("--complete", "endpoints") == "blue/0\ngreen/0\ngreen/1\n"
+    assert proxy.verb("--complete", "targets") == "blue\nblue/0\ngreen\ngreen/0\ngreen/1\n"
     assert proxy.verb("--complete", "rules") == "testers\nmain\n"
     assert proxy.verb("--complete", "revision") == "1\n"
     done = proxy.verb("--complete", "colours", check=False)

@@ -39,7 +39,9 @@ def run(*arguments, cwd=None, admin=None, stdin="", timeout=20):
 
 # --- the program itself ------------------------------------------------------------------------------
 
-VERBS = ["serve", "check", "reload", "get", "status", "route", "set", "explain"]
+VERBS = ["serve", "check", "reload", "get", "status", "route", "set", "explain", "promote", "abort", "drain", "cut", "undrain"]
+# Those that a version does not have yet: --help says which, and each is refused by name.
+LATER = ["undo", "history", "mirror", "update", "engine", "page"]
 COMMANDS = [[v] for v in VERBS] + [["route", s] for s in ("all", "canary", "ab", "shadow")] + \
            [["set", s] for s in ("weights", "share", "mirror", "rules")]
 
@@ -65,13 +67,16 @@ def test_help_lists_every_verb_and_what_is_missing():
     listed, _, missing = done.stdout.partition("Not in this version:")
     for name in VERBS:
         assert f"\n  {name} " in listed
-    for name in ("promote", "abort", "drain", "cut", "undo", "history", "mirror", "update", "engine", "page"):
-        assert name in missing.splitlines()[0] and f"\n  {name} " not in listed
+    words = missing.partition("\n")[0].replace(",", " ").split()
+    assert set(words) <= set(LATER)
+    for name in LATER:
+        assert (name in words) != (f"\n  {name} " in listed), name
 
 
-@pytest.mark.parametrize("name", ["promote", "abort", "drain", "cut", "undrain", "undo", "history", "mirror",
-                                  "update", "engine", "page"])
+@pytest.mark.parametrize("name", LATER)
 def test_verbs_of_later_versions_are_refused_by_name(name):
+    if f"\n  {name} " in run("--help").stdout:
+        pytest.skip(f"this version has {name}")
     done = run(name, "--to", "x")
     assert done.returncode == 1
     assert done.stderr.startswith(f"turnout: '{name}' is not yet supported\n")

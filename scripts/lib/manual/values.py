@@ -22,7 +22,7 @@ def kind_of(word):
     if re.match(r"(VERSION|V)=", word):
         return ["pairs", "off"] if "off" in word.split("=", 1)[1].lower().split("|") else ["pairs"]
     if re.match(r"(VERSION|V)\[?/", word):
-        return ["names", "endpoints"]
+        return ["names", "targets"]
     if word in ("VERSION", "V"):
         return ["names", "versions"]
     return BY_NAME.get(word, [])

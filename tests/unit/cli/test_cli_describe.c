@@ -121,7 +121,7 @@ static void test_complete_prints_a_name_a_line(void **state)
 {
     (void)state;
     completes("--complete|versions", "blue\ngreen\n", CLI_DONE);
-    completes("--complete|endpoints", "blue/0\nblue/1\n", CLI_DONE);
+    completes("--complete|targets", "blue\nblue/0\nblue/1\ngreen\n", CLI_DONE);
     completes("--complete|rules", "testers\nmain\n", CLI_DONE);
     completes("--complete|revision", "7\n", CLI_DONE);
 }
