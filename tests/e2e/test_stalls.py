@@ -91,7 +91,7 @@ def measure(kind, requests, direct, proxied):
     for size, count, pieces in requests:
         for _ in range(2):
             times = [(direct.time(pieces), proxied.time(pieces)) for _ in range(count)]
-            slow = sum(through >= without + STALL and through >= 2 * without for without, through in times)
+            slow = sum(through >= without + STALL and through >= 3 * without for without, through in times)  # not only busy
             (p50, p50_through), (most, most_through) = ([1000 * f(t[i] for t in times) for i in (0, 1)] for f in (statistics.median, max))
             table.append(f"{kind:22} {size:9} bytes  direct p50 {p50:7.2f} max {most:7.2f} ms  "
                          f"proxy p50 {p50_through:7.2f} max {most_through:7.2f} ms  {slow:3} of {count} stalled")
