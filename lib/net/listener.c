@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -12,74 +13,173 @@
 
 #define BACKLOG 4096
 
-static void on_refused_closed(uv_handle_t *handle)
+static bool is_tcp(const struct tn_listener *listener)
 {
-    free(handle);
+    return !listener->unlink_path;
 }
 
-/* A connection that is not accepted inside the callback makes the listener deaf: accept it, then
- * close it. */
-static void accept_and_close(uv_stream_t *server)
+static struct tn_loop *loop_of(const struct tn_listener *listener)
 {
-    union {
-        uv_handle_t handle;
-        uv_stream_t stream;
-        uv_tcp_t tcp;
-        uv_pipe_t pipe;
-    } *refused = malloc(sizeof(*refused));
-
-    if (!refused)
-        return;
-    if (server->type == UV_TCP)
-        uv_tcp_init(server->loop, &refused->tcp);
-    else
-        uv_pipe_init(server->loop, &refused->pipe, 0);
-    uv_accept(server, &refused->stream);
-    uv_close(&refused->handle, on_refused_closed);
+    return TN_CONTAINER_OF(listener->uv.handle.loop, struct tn_loop, uv);
 }
 
-static void on_connection(uv_stream_t *server, int status)
+static void on_ready(uv_poll_t *poll, int status, int events);
+
+/* A connection that we can't have now stays in the queue of the kernel: whoever frees a descriptor
+ * meanwhile serves it. Looking again at once would find the same, for ever. */
+static void pause_accepting(struct tn_listener *listener, int error)
 {
-    struct tn_listener *listener = TN_CONTAINER_OF(server, struct tn_listener, uv);
-    struct tn_stream *stream;
+    /* of what never comes: the loop has something to live for */
+    uv_poll_start(&listener->uv.poll, UV_PRIORITIZED, on_ready);
+    tn_deadline_after(loop_of(listener), &listener->again, TN_LISTENER_PAUSE_MS);
+    if (listener->ops->on_starved)
+        listener->ops->on_starved(listener, error);
+}
+
+static void on_again(struct tn_deadline *deadline)
+{
+    struct tn_listener *listener = TN_CONTAINER_OF(deadline, struct tn_listener, again);
+
+    uv_poll_start(&listener->uv.poll, UV_READABLE, on_ready);
+}
+
+static void take(struct tn_listener *listener, int fd)
+{
+    struct tn_stream *stream = listener->ops->on_accept(listener);
     int error;
 
-    if (status < 0)
-        return; /* libuv has dropped the connection (EMFILE); the next one is told anew */
-    stream = listener->ops->on_accept(listener);
     if (!stream) {
-        accept_and_close(server);
+        close(fd);
         return;
     }
-    error = uv_accept(server, &stream->uv.stream);
-    if (error)
+    error =
+        is_tcp(listener) ? uv_tcp_open(&stream->uv.tcp, fd) : uv_pipe_open(&stream->uv.pipe, fd);
+    if (error) {
+        close(fd);
         listener->ops->on_failed(listener, stream, error);
-    else
-        listener->ops->on_accepted(listener, stream);
+        return;
+    }
+    listener->ops->on_accepted(listener, stream);
 }
 
-static int open_socket(struct tn_listener *listener, struct tn_loop *loop,
-                       const struct sockaddr *address, bool reuse_port)
+/* Else it is of that very connection, which ended before we came to it (accept(2)): on to the next.
+ */
+static bool is_fatal(int error)
 {
-    int one = 1;
-    int unsent = TN_STREAM_KERNEL_BYTES;
-    uv_os_fd_t fd;
-    int error = uv_tcp_init_ex(&loop->uv, &listener->uv.tcp, address->sa_family);
+    switch (error) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPERM: /* a firewall */
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET:
+        return false;
+    default:
+        return true;
+    }
+}
 
+/* Up to so many that wait. False: one could not be had, by the error. */
+static bool accept_some(struct tn_listener *listener, unsigned count, int *ret_error)
+{
+    while (count-- > 0) {
+        int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0) {
+            take(listener, fd);
+            continue;
+        }
+        if (errno == EAGAIN)
+            return true;
+        if (is_fatal(errno)) {
+            *ret_error = -errno;
+            return false;
+        }
+    }
+    return true;
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+    struct tn_listener *listener = TN_CONTAINER_OF(poll, struct tn_listener, uv.poll);
+    int error;
+
+    (void)status;
+    (void)events;
+    /* What is left is found in the loop's next turn: others come first. */
+    if (!accept_some(listener, TN_LISTENER_TURN, &error) && listener->is_open)
+        pause_accepting(listener, error);
+}
+
+/* From here on connections come. */
+static int start(struct tn_listener *listener, struct tn_loop *loop)
+{
+    int error = listen(listener->fd, BACKLOG) == 0 ? 0 : -errno;
+
+    if (!error)
+        error = uv_poll_init(&loop->uv, &listener->uv.poll, listener->fd);
     if (error)
         return error;
     listener->is_open = true;
-    error = uv_fileno(&listener->uv.handle, &fd);
-    if (error)
-        return error;
-    if (reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) != 0)
+    tn_deadline_init(&listener->again, on_again);
+    return uv_poll_start(&listener->uv.poll, UV_READABLE, on_ready);
+}
+
+/* A listener that did not come to be. */
+static void undo(struct tn_listener *listener, struct tn_loop *loop)
+{
+    if (listener->is_open) {
+        listener->is_open = false;
+        /* the memory is the caller's and may go at once: wait for the handle here */
+        uv_close(&listener->uv.handle, NULL);
+        uv_run(&loop->uv, UV_RUN_NOWAIT);
+    }
+    if (listener->fd >= 0)
+        close(listener->fd);
+    listener->fd = -1;
+    free(listener->unlink_path);
+    listener->unlink_path = NULL;
+}
+
+static socklen_t size_of(const struct sockaddr *address)
+{
+    return address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                          : sizeof(struct sockaddr_in);
+}
+
+static int set(int fd, int level, int name, int value)
+{
+    return setsockopt(fd, level, name, &value, sizeof(value)) == 0 ? 0 : -errno;
+}
+
+static int open_socket(struct tn_listener *listener, const struct sockaddr *address,
+                       bool reuse_port)
+{
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int error;
+
+    if (fd < 0)
         return -errno;
+    listener->fd = fd;
+    /* connections of an earlier process that are being forgotten are no hindrance */
+    error = set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (!error && reuse_port)
+        error = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (!error && address->sa_family == AF_INET6)
+        error = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     /* accepted sockets inherit both: one setsockopt per listener instead of one per connection */
-    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) != 0 ||
-        setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent)) != 0)
-        return -errno;
-    return uv_tcp_bind(&listener->uv.tcp, address,
-                       address->sa_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0);
+    if (!error)
+        error = set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (!error)
+        error = set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, TN_STREAM_KERNEL_BYTES);
+    if (!error && bind(fd, address, size_of(address)) != 0)
+        error = -errno;
+    return error;
 }
 
 int tn_listener_open_tcp(struct tn_listener *listener, struct tn_loop *loop,
@@ -90,36 +190,22 @@ int tn_listener_open_tcp(struct tn_listener *listener, struct tn_loop *loop,
 
     memset(listener, 0, sizeof(*listener));
     listener->ops = ops;
-    error = open_socket(listener, loop, address, reuse_port);
+    listener->fd = -1;
+    error = open_socket(listener, address, reuse_port);
     if (!error)
-        error = uv_listen(&listener->uv.stream, BACKLOG, on_connection);
-    if (error && listener->is_open) {
-        listener->is_open = false;
-        /* the memory is the caller's and may go at once: wait for the handle here */
-        uv_close(&listener->uv.handle, NULL);
-        uv_run(&loop->uv, UV_RUN_NOWAIT);
-    }
+        error = start(listener, loop);
+    if (error)
+        undo(listener, loop);
     return error;
 }
 
 int tn_listener_probe(const struct sockaddr *address)
 {
-    socklen_t len =
-        address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-    int one = 1;
-    int error = 0;
-    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct tn_listener probe = {.fd = -1};
+    int error = open_socket(&probe, address, false);
 
-    if (fd < 0)
-        return -errno;
-    /* As libuv binds: connections of an earlier process that are being forgotten are no hindrance.
-     */
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
-        (address->sa_family == AF_INET6 &&
-         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) ||
-        bind(fd, address, len) != 0)
-        error = -errno;
-    close(fd);
+    if (probe.fd >= 0)
+        close(probe.fd);
     return error;
 }
 
@@ -149,33 +235,28 @@ static int clear_dead_socket(const char *path)
     return error;
 }
 
-static bool has_folder(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
-
-    if (!slash || slash == path)
-        return true;
-    memcpy(folder, path, (size_t)(slash - path));
-    folder[slash - path] = '\0';
-    return access(folder, F_OK) == 0;
-}
-
 static int bind_unix(struct tn_listener *listener, const char *path, mode_t mode)
 {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
     mode_t old_mask;
     int error;
 
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (listener->fd < 0)
+        return -errno;
     /* Made with the final mode from the start: no moment at which others could connect. */
     old_mask = umask((mode_t)(~mode & 0777));
-    error = uv_pipe_bind(&listener->uv.pipe, path);
+    error =
+        bind(listener->fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : -errno;
     umask(old_mask);
-    if (error == -EACCES && !has_folder(path))
-        return -ENOENT; /* libuv says EACCES for both, as on Windows */
     if (error)
         return error;
     listener->unlink_path = strdup(path);
-    return listener->unlink_path ? 0 : -ENOMEM;
+    if (listener->unlink_path)
+        return 0;
+    unlink(path);
+    return -ENOMEM;
 }
 
 int tn_listener_open_unix(struct tn_listener *listener, struct tn_loop *loop, const char *path,
@@ -185,31 +266,28 @@ int tn_listener_open_unix(struct tn_listener *listener, struct tn_loop *loop, co
 
     memset(listener, 0, sizeof(*listener));
     listener->ops = ops;
+    listener->fd = -1;
     if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
         return -ENAMETOOLONG;
     error = clear_dead_socket(path);
     if (error)
         return error;
-    uv_pipe_init(&loop->uv, &listener->uv.pipe, 0);
     error = bind_unix(listener, path, mode);
     if (!error)
-        error = uv_listen(&listener->uv.stream, BACKLOG, on_connection);
+        error = start(listener, loop);
     if (error) {
-        free(listener->unlink_path);
-        listener->unlink_path = NULL;
-        uv_close(&listener->uv.handle, NULL);
-        uv_run(&loop->uv, UV_RUN_NOWAIT);
-        return error;
+        if (listener->unlink_path)
+            unlink(path);
+        undo(listener, loop);
     }
-    listener->is_open = true;
-    return 0;
+    return error;
 }
 
 int tn_listener_address(const struct tn_listener *listener, struct sockaddr_storage *ret_address)
 {
-    int len = sizeof(*ret_address);
+    socklen_t len = sizeof(*ret_address);
 
-    return uv_tcp_getsockname(&listener->uv.tcp, (struct sockaddr *)ret_address, &len);
+    return getsockname(listener->fd, (struct sockaddr *)ret_address, &len) == 0 ? 0 : -errno;
 }
 
 int tn_listener_refuse_new(struct tn_listener *listener)
@@ -223,61 +301,37 @@ int tn_listener_refuse_new(struct tn_listener *listener)
         BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
     };
     struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
-    uv_os_fd_t fd;
-    int error;
 
-    if (!listener->is_open || listener->uv.handle.type != UV_TCP)
+    if (!listener->is_open || !is_tcp(listener))
         return -ENOTSUP;
-    error = uv_fileno(&listener->uv.handle, &fd);
-    if (error)
-        return error;
-    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0 ? 0
-                                                                                        : -errno;
-}
-
-/* What libuv has not been told of yet: connections that became ready since the loop last polled. */
-static void accept_queued(struct tn_listener *listener)
-{
-    uv_os_fd_t fd;
-
-    if (listener->uv.handle.type != UV_TCP || uv_fileno(&listener->uv.handle, &fd) != 0)
-        return;
-    for (;;) {
-        struct tn_stream *stream;
-        int error;
-        int peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-        if (peer < 0)
-            return;
-        stream = listener->ops->on_accept(listener);
-        if (!stream) {
-            close(peer);
-            continue;
-        }
-        error = uv_tcp_open(&stream->uv.tcp, peer);
-        if (error) {
-            close(peer);
-            listener->ops->on_failed(listener, stream, error);
-            continue;
-        }
-        listener->ops->on_accepted(listener, stream);
-    }
+    if (setsockopt(listener->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0)
+        return -errno;
+    return 0;
 }
 
 static void on_uv_close(uv_handle_t *handle)
 {
-    struct tn_listener *listener = TN_CONTAINER_OF(handle, struct tn_listener, uv);
+    struct tn_listener *listener = TN_CONTAINER_OF(handle, struct tn_listener, uv.handle);
 
-    free(listener->unlink_path); /* libuv itself removed the file when it closed the socket */
+    free(listener->unlink_path);
     listener->unlink_path = NULL;
     listener->ops->on_closed(listener);
 }
 
 void tn_listener_close(struct tn_listener *listener)
 {
+    int error;
+
     if (!listener->is_open)
         return;
-    accept_queued(listener);
+    /* What became ready since the loop last polled is accepted; what a filter holds off is not. */
+    if (is_tcp(listener))
+        accept_some(listener, UINT_MAX, &error);
     listener->is_open = false;
+    tn_deadline_clear(loop_of(listener), &listener->again);
+    if (listener->unlink_path)
+        unlink(listener->unlink_path);
     uv_close(&listener->uv.handle, on_uv_close);
+    close(listener->fd);
+    listener->fd = -1;
 }

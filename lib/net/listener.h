@@ -3,17 +3,23 @@
  *
  * Not for deciding whom to serve: on_accept must take the connection or say that it cannot.
  * Shapes: TCP listeners may share their port with other loops (SO_REUSEPORT); accepted streams
- * inherit TCP_NODELAY. libuv must always be given an accept inside its callback, or the listener
- * may go deaf (libuv before 1.53). Errors: -EADDRINUSE, -EACCES and so on from open. A Unix socket
- * file of a living process is -EADDRINUSE; that of a dead one is replaced. Ownership: the caller's
- * memory until on_closed. Threads: the loop's.
+ * inherit TCP_NODELAY and a bound of what the kernel may hold for them. A burst of connections is
+ * taken in turns of the loop, at most TN_LISTENER_TURN in each. Without descriptors or memory for
+ * one it waits in the kernel's queue, and is looked at again after TN_LISTENER_PAUSE_MS: libuv's
+ * own accepting would either spin (1.44) or drop it. Errors: -EADDRINUSE, -EACCES and so on from
+ * open. A Unix socket file of a living process is -EADDRINUSE; that of a dead one is replaced.
+ * Ownership: the caller's memory until on_closed. Threads: the loop's.
  */
 #ifndef TN_NET_LISTENER_H
 #define TN_NET_LISTENER_H
 
+#include "lib/net/deadline.h"
 #include "lib/net/stream.h"
 
 #include <sys/stat.h>
+
+#define TN_LISTENER_TURN 64
+#define TN_LISTENER_PAUSE_MS 100
 
 struct tn_listener;
 
@@ -23,20 +29,23 @@ struct tn_listener_ops {
     struct tn_stream *(*on_accept)(struct tn_listener *listener);
     /* The stream is connected. Call tn_stream_start() on it, now or later. */
     void (*on_accepted)(struct tn_listener *listener, struct tn_stream *stream);
-    /* accept(2) failed after on_accept: the memory comes back. */
+    /* The stream could not be made after on_accept: the memory comes back. */
     void (*on_failed)(struct tn_listener *listener, struct tn_stream *stream, int error);
+    /* No descriptor or memory for a connection (-EMFILE and the like). May be NULL. Whatever it
+     * frees serves those who wait, after the pause. */
+    void (*on_starved)(struct tn_listener *listener, int error);
     void (*on_closed)(struct tn_listener *listener);
 };
 
 struct tn_listener {
     union {
         uv_handle_t handle;
-        uv_stream_t stream;
-        uv_tcp_t tcp;
-        uv_pipe_t pipe;
+        uv_poll_t poll;
     } uv;
+    int fd;
     const struct tn_listener_ops *ops;
-    char *unlink_path; /* Unix socket to remove at close */
+    struct tn_deadline again; /* while pausing */
+    char *unlink_path;        /* Unix socket to remove at close; NULL: TCP */
     bool is_open;
 };
 

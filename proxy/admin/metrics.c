@@ -240,6 +240,9 @@ static void put_process(struct scrape *scrape)
     px_prom_family(prom, "turnout_client_refused_total", "counter",
                    "Client connections over the limit.");
     px_prom_count(prom, "", PX_PROM_BARE, stats->client_refused);
+    px_prom_family(prom, "turnout_accept_failures_total", "counter",
+                   "Times that a connection waited for want of descriptors or memory.");
+    px_prom_count(prom, "", PX_PROM_BARE, stats->accept_failures);
     px_prom_family(prom, "turnout_client_slow_readers_total", "counter",
                    "Client connections closed because their answers were taken too slowly.");
     px_prom_count(prom, "", PX_PROM_BARE, stats->client_slow_readers);

@@ -275,6 +275,8 @@ int px_pool_lease(struct px_pool *pool, const struct px_lease *lease,
     upstream = may_reuse(pool, lease) ? take_idle(pool, lease->endpoint) : NULL;
     if (!upstream) {
         error = open_upstream(pool, lease->endpoint, lease->connect_ms, &upstream);
+        if ((error == -EMFILE || error == -ENFILE) && px_pool_shed_idle(pool))
+            error = open_upstream(pool, lease->endpoint, lease->connect_ms, &upstream);
         if (error) {
             give_room(pool, lease->endpoint, is_copy);
             return error;
@@ -340,6 +342,19 @@ void px_pool_drop_idle(struct px_pool *pool, const struct px_endpoint *endpoint)
 {
     drop_slot(pool, endpoint->slot);
     pool->wary[endpoint->slot] = (struct px_wary){0}; /* the slot may be another's soon */
+}
+
+bool px_pool_shed_idle(struct px_pool *pool)
+{
+    bool was_any = false;
+
+    for (uint32_t slot = 0; slot < PX_ENDPOINTS_MAX; slot++) {
+        for (uint32_t half = (pool->idle_count[slot] + 1) / 2; half > 0; half--) {
+            close_idle(TN_CONTAINER_OF(pool->idle[slot].prev, struct px_upstream, node));
+            was_any = true;
+        }
+    }
+    return was_any;
 }
 
 void px_pool_stop(struct px_pool *pool)

@@ -99,6 +99,9 @@ void px_upstream_died(struct px_upstream *upstream);
 /* Closes idle connections to an endpoint that left the configuration or went down. */
 void px_pool_drop_idle(struct px_pool *pool, const struct px_endpoint *endpoint);
 
+/* Descriptors ran out: closes the older half of the idle connections. False: there was none. */
+bool px_pool_shed_idle(struct px_pool *pool);
+
 /* Closes every idle connection, and from now on every released one. */
 void px_pool_stop(struct px_pool *pool);
 

@@ -13,12 +13,14 @@
 static struct tn_stream *on_accept(struct tn_listener *listener);
 static void on_accepted(struct tn_listener *listener, struct tn_stream *stream);
 static void on_accept_failed(struct tn_listener *listener, struct tn_stream *stream, int error);
+static void on_starved(struct tn_listener *listener, int error);
 static void on_listener_closed(struct tn_listener *listener);
 
 static const struct tn_listener_ops listener_ops = {
     .on_accept = on_accept,
     .on_accepted = on_accepted,
     .on_failed = on_accept_failed,
+    .on_starved = on_starved,
     .on_closed = on_listener_closed,
 };
 
@@ -45,6 +47,16 @@ static void on_accept_failed(struct tn_listener *listener, struct tn_stream *str
 {
     (void)error;
     px_session_accept_failed(&loop_of(listener)->session, stream);
+}
+
+/* Whoever waits in the kernel's queue comes before connections that nobody uses. */
+static void on_starved(struct tn_listener *listener, int error)
+{
+    struct px_data_loop *loop = loop_of(listener);
+
+    (void)error;
+    loop->stats->accept_failures++;
+    px_pool_shed_idle(loop->pool);
 }
 
 static void on_listener_closed(struct tn_listener *listener)

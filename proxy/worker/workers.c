@@ -255,20 +255,22 @@ static void raise_descriptor_limit(void)
 }
 
 /* A request needs its client's connection and an upstream's; mirrors come out of the reserve or are
- * dropped. */
+ * dropped. More than there are descriptors is never promised: the next one is told 503 instead of
+ * being left to wait. */
 uint32_t px_workers_client_max(const struct px_workers *workers, const struct px_limits *limits)
 {
     struct rlimit descriptors = {.rlim_cur = 1024, .rlim_max = 1024};
     uint64_t usable;
+    uint64_t most;
 
-    if (limits->connections > 0)
-        return (limits->connections + workers->loop_count - 1) / workers->loop_count;
     getrlimit(RLIMIT_NOFILE, &descriptors);
     usable = descriptors.rlim_cur > 2 * RESERVED_DESCRIPTORS
                  ? descriptors.rlim_cur - RESERVED_DESCRIPTORS
                  : descriptors.rlim_cur / 2;
-    usable = usable / 2 / workers->loop_count;
-    return usable > 1000000 ? 1000000 : usable < 1 ? 1 : (uint32_t)usable;
+    most = limits->connections > 0 ? limits->connections : usable / 2;
+    most = most < usable ? most : usable;
+    most = (most + workers->loop_count - 1) / workers->loop_count;
+    return most > 1000000 ? 1000000 : most < 1 ? 1 : (uint32_t)most;
 }
 
 int px_workers_new(const struct px_workers_options *options, char **ret_why,

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -21,7 +22,7 @@ struct fixture {
     struct tn_loop loop;
     struct tn_listener listener;
     struct tn_stream streams[CONNECTIONS];
-    unsigned accepted, refused, closed_streams, closed_listeners;
+    unsigned accepted, refused, starved, closed_streams, closed_listeners;
     unsigned room; /* connections that are taken */
     char echoed[64];
     char dir[64];
@@ -61,7 +62,7 @@ static struct tn_stream *on_accept(struct tn_listener *listener)
 {
     struct fixture *fixture = the_fixture;
     struct tn_stream *stream;
-    int family = listener->uv.handle.type == UV_TCP ? AF_INET : AF_UNIX;
+    int family = listener->unlink_path ? AF_UNIX : AF_INET;
 
     if (fixture->accepted >= fixture->room) {
         fixture->refused++;
@@ -87,6 +88,13 @@ static void on_failed(struct tn_listener *listener, struct tn_stream *stream, in
     fail();
 }
 
+static void on_starved(struct tn_listener *listener, int error)
+{
+    (void)listener;
+    assert_int_equal(error, -EMFILE);
+    the_fixture->starved++;
+}
+
 static void on_closed(struct tn_listener *listener)
 {
     (void)listener;
@@ -96,6 +104,7 @@ static void on_closed(struct tn_listener *listener)
 static const struct tn_listener_ops listener_ops = {.on_accept = on_accept,
                                                     .on_accepted = on_accepted,
                                                     .on_failed = on_failed,
+                                                    .on_starved = on_starved,
                                                     .on_closed = on_closed};
 
 static int setup(void **state)
@@ -235,6 +244,106 @@ static void test_listener_refuses_and_goes_on_listening(void **state)
     assert_int_equal(fixture->accepted, 1);
     echo(fixture, fds[0]);
     close(fds[0]);
+}
+
+static void pass(struct fixture *fixture, unsigned ms)
+{
+    for (unsigned gone = 0; gone < ms; gone += 50) {
+        virtual_time_pass(50);
+        turns(fixture, 3);
+    }
+}
+
+/* As many descriptors as there are, and no more. */
+static struct rlimit use_up_descriptors(void)
+{
+    struct rlimit was;
+    struct rlimit tight;
+    int next = dup(0);
+
+    assert_true(next >= 0);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+    tight = was;
+    tight.rlim_cur = (rlim_t)next;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    return was;
+}
+
+/* Without a descriptor the loop does not spin, and nobody is dropped: each waits until there is
+ * one.
+ */
+static void test_listener_without_descriptors_waits_and_recovers(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sockaddr_in address = loopback();
+    struct rlimit was;
+    int fds[3];
+    char byte;
+
+    assert_int_equal(open_tcp(fixture, &fixture->listener, &address, false), 0);
+    address = bound_to(&fixture->listener);
+    for (unsigned i = 0; i < 3; i++)
+        fds[i] = dial(&address);
+    was = use_up_descriptors();
+    pass(fixture, 1000);
+    assert_in_range(fixture->starved, 5, 11); /* in 60 turns of the loop */
+    assert_int_equal(fixture->accepted, 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(recv(fds[i], &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN);
+    pass(fixture, TN_LISTENER_PAUSE_MS + 50);
+    assert_int_equal(fixture->accepted, 3);
+    for (unsigned i = 0; i < 3; i++) {
+        echo(fixture, fds[i]);
+        close(fds[i]);
+    }
+}
+
+static void test_listener_closes_while_it_waits_for_descriptors(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sockaddr_in address = loopback();
+    struct rlimit was;
+    int fd;
+
+    assert_int_equal(open_tcp(fixture, &fixture->listener, &address, false), 0);
+    address = bound_to(&fixture->listener);
+    fd = dial(&address);
+    was = use_up_descriptors();
+    turns(fixture, 3);
+    assert_int_equal(fixture->starved, 1);
+    tn_listener_close(&fixture->listener);
+    turns(fixture, 3);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+    assert_int_equal(fixture->closed_listeners, 1);
+    close(fd);
+}
+
+#define STORM 150
+
+/* A burst is taken in parts: what else the loop has to do comes in between. */
+static void test_listener_takes_a_storm_in_turns(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sockaddr_in address = loopback();
+    int fds[STORM];
+
+    assert_int_equal(open_tcp(fixture, &fixture->listener, &address, false), 0);
+    address = bound_to(&fixture->listener);
+    fixture->room = 0;
+    for (unsigned i = 0; i < STORM; i++) {
+        fds[i] = dial(&address);
+        assert_true(is_connected(fds[i]));
+    }
+    turns(fixture, 1);
+    assert_int_equal(fixture->refused, TN_LISTENER_TURN);
+    turns(fixture, 1);
+    assert_int_equal(fixture->refused, 2 * TN_LISTENER_TURN);
+    turns(fixture, 1);
+    assert_int_equal(fixture->refused, STORM);
+    for (unsigned i = 0; i < STORM; i++)
+        close(fds[i]);
 }
 
 /* The kernel has accepted, the loop has not looked yet: these must be served. */
@@ -438,6 +547,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_listener_accepts_and_serves),
         TEST(test_listener_refuses_and_goes_on_listening),
+        TEST(test_listener_without_descriptors_waits_and_recovers),
+        TEST(test_listener_closes_while_it_waits_for_descriptors),
+        TEST(test_listener_takes_a_storm_in_turns),
         TEST(test_listener_close_loses_no_queued_connection),
         TEST(test_listener_close_refuses_queued_ones_over_the_cap),
         TEST(test_listener_refuse_new_drops_syns_only),
