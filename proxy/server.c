@@ -16,6 +16,7 @@ void px_server_close_parts(struct px_server *server)
     for (size_t i = 0; i < server->signal_count; i++)
         tn_signal_close(&server->signals[i].signal, NULL);
     server->signal_count = 0;
+    px_memory_close(&server->memory);
     if (server->has_timer)
         tn_timer_close(&server->timer, NULL);
     server->has_timer = false;

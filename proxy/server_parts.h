@@ -11,6 +11,7 @@
 #include "lib/net/control.h"
 #include "proxy/admin/admin.h"
 #include "proxy/admin/guard.h"
+#include "proxy/memory.h"
 #include "proxy/server.h"
 #include "proxy/worker/worker.h"
 
@@ -53,6 +54,7 @@ struct px_server {
     struct px_server_signal signals[PX_SERVER_SIGNALS];
     size_t signal_count;
     enum px_server_stage stage;
+    struct px_memory memory;
     struct tn_timer timer; /* of the stage */
     bool has_timer;
     bool is_book_idle;

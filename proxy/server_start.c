@@ -53,6 +53,12 @@ static int load_config(struct px_server *server, const char *path)
 /* --- the rules ---------------------------------------------------------------------------------
  */
 
+static void set_memory(struct px_server *server, const struct px_limits *limits)
+{
+    px_memory_set(&server->memory, limits->memory_bytes);
+    server->admin.memory_limit_bytes = server->memory.limit_bytes;
+}
+
 /* Probers first: older snapshots, and the endpoints that only they name, may go afterwards. */
 static void on_snapshot(void *context, const struct px_snapshot *snapshot)
 {
@@ -60,6 +66,7 @@ static void on_snapshot(void *context, const struct px_snapshot *snapshot)
 
     if (px_health_update(server->health, snapshot) != 0)
         tn_log(TN_LOG_ERROR, "server", "out of memory: some endpoints are not probed");
+    set_memory(server, snapshot->limits);
 }
 
 static int open_book(struct px_server *server)
@@ -278,6 +285,23 @@ static int open_guards(struct px_server *server)
     return error ? fail(error, "out of memory") : 0;
 }
 
+static void on_memory_full(struct px_memory *memory, bool is_full)
+{
+    struct px_server *server = TN_CONTAINER_OF(memory, struct px_server, memory);
+
+    if (server->workers)
+        px_workers_set_memory_full(server->workers, is_full);
+}
+
+static int open_memory(struct px_server *server)
+{
+    int error = px_memory_open(&server->memory, &server->loop, on_memory_full);
+
+    if (!error)
+        set_memory(server, &server->config->limits);
+    return error;
+}
+
 /* --- the probes -------------------------------------------------------------------------------
  */
 
@@ -329,6 +353,8 @@ int px_server_start(struct px_server *server, const struct px_server_options *op
         error = open_guards(server);
     if (!error)
         error = open_workers(server, threads);
+    if (!error)
+        error = open_memory(server);
     if (!error)
         error = open_health(server);
     return error;

@@ -25,9 +25,10 @@ struct px_admin {
     uint32_t loop_count;
     uint64_t started_ns; /* monotonic */
     uint64_t started_wall_ns;
-    bool is_ready;    /* the first probes are in */
-    bool is_stopping; /* readyz says so */
-    bool is_over;     /* the loops have stopped: nobody to ask for counters */
+    uint64_t memory_limit_bytes; /* in force; 0: none */
+    bool is_ready;               /* the first probes are in */
+    bool is_stopping;            /* readyz says so */
+    bool is_over;                /* the loops have stopped: nobody to ask for counters */
 
     /* private */
     uint32_t collecting; /* calls that wait for counters */

@@ -1,3 +1,4 @@
+#include "lib/base/process.h"
 #include "proxy/admin/prom.h"
 #include "proxy/admin/resources.h"
 
@@ -240,6 +241,15 @@ static void put_process(struct scrape *scrape)
     px_prom_family(prom, "turnout_client_refused_total", "counter",
                    "Client connections over the limit.");
     px_prom_count(prom, "", PX_PROM_BARE, stats->client_refused);
+    px_prom_family(prom, "turnout_memory_refused_total", "counter",
+                   "Connections and requests refused at the memory limit.");
+    px_prom_count(prom, "", PX_PROM_BARE, stats->memory_refused);
+    px_prom_family(prom, "turnout_memory_limit_bytes", "gauge",
+                   "From where on new work is refused; 0: no limit.");
+    px_prom_count(prom, "", PX_PROM_BARE, scrape->admin->memory_limit_bytes);
+    px_prom_family(prom, "turnout_memory_used_bytes", "gauge",
+                   "Resident memory without files: what the limit is held against.");
+    px_prom_count(prom, "", PX_PROM_BARE, tn_process_memory());
     px_prom_family(prom, "turnout_accept_failures_total", "counter",
                    "Times that a connection waited for want of descriptors or memory.");
     px_prom_count(prom, "", PX_PROM_BARE, stats->accept_failures);

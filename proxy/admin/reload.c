@@ -90,9 +90,10 @@ static bool has_same_limits(const struct px_limits *a, const struct px_limits *b
            a->upstream_requests == b->upstream_requests &&
            a->side_buffer_bytes == b->side_buffer_bytes &&
            a->interim_responses == b->interim_responses && a->queue_length == b->queue_length &&
-           a->queue_ms == b->queue_ms && a->connections == b->connections &&
-           a->ejection_failures == b->ejection_failures && a->ejection_ms == b->ejection_ms &&
-           a->ejection_max_ms == b->ejection_max_ms && a->mirror_in_flight == b->mirror_in_flight &&
+           a->queue_ms == b->queue_ms && a->memory_bytes == b->memory_bytes &&
+           a->connections == b->connections && a->ejection_failures == b->ejection_failures &&
+           a->ejection_ms == b->ejection_ms && a->ejection_max_ms == b->ejection_max_ms &&
+           a->mirror_in_flight == b->mirror_in_flight &&
            a->mirror_buffer_bytes == b->mirror_buffer_bytes &&
            a->mirror_memory_bytes == b->mirror_memory_bytes &&
            a->mirror_connect_ms == b->mirror_connect_ms &&

@@ -52,6 +52,8 @@ struct px_prefix {
     uint8_t bits;
 };
 
+#define PX_MEMORY_AUTO 0 /* of what the cgroup allows */
+
 /* Every limit of the design's section 6 by name under `limits:`. Defaults are the design's. */
 struct px_limits {
     struct tn_http_limits http;          /* request_line, head, fields, trailers, chunk_extra */
@@ -69,6 +71,7 @@ struct px_limits {
     uint32_t queue_length;        /* queue: requests waiting for an endpoint's max_requests, 128 per
                                      version and loop */
     uint64_t queue_ms;            /* queue_timeout: 1 s */
+    uint64_t memory_bytes;        /* memory: PX_MEMORY_AUTO, or PX_NO_LIMIT: off */
     uint32_t connections;         /* connections: 0 = from the descriptor limit */
     uint32_t ejection_failures;   /* ejection_failures: 5 in a row; 0: never */
     uint64_t ejection_ms;         /* ejection_time: 10 s, doubled each time */

@@ -26,6 +26,7 @@ void px_limits_default(struct px_limits *limits)
         .interim_responses = 8,
         .queue_length = 128,
         .queue_ms = SECOND,
+        .memory_bytes = PX_MEMORY_AUTO,
         .connections = 0,
         .ejection_failures = 5,
         .ejection_ms = 10 * SECOND,
@@ -41,6 +42,19 @@ void px_limits_default(struct px_limits *limits)
 }
 
 #define AT(member) offsetof(struct px_limits, member)
+
+static void key_memory(struct px_parser *parser, const struct px_node *node,
+                       const struct px_key *key, void *target)
+{
+    uint64_t *bytes = (uint64_t *)(void *)((char *)target + key->offset);
+
+    if (node->kind == PX_NODE_SCALAR && tn_str_equal(node->text, TN_STR("auto")))
+        *bytes = PX_MEMORY_AUTO;
+    else if (node->kind == PX_NODE_SCALAR && tn_str_equal(node->text, TN_STR("off")))
+        *bytes = PX_NO_LIMIT;
+    else
+        px_parse_size(parser, node, key->min, key->max, bytes);
+}
 
 static const struct px_key limit_keys[] = {
     {"request_line", px_key_bytes32, AT(http.request_line_bytes), 256, 31 * KIB},
@@ -61,6 +75,7 @@ static const struct px_key limit_keys[] = {
     {"interim_responses", px_key_u32, AT(interim_responses), 0, 100},
     {"queue", px_key_u32, AT(queue_length), 0, 100000},
     {"queue_timeout", px_key_ms, AT(queue_ms), 0, HOUR},
+    {"memory", key_memory, AT(memory_bytes), 64 * MIB, MIB *MIB},
     {"connections", px_key_u32, AT(connections), 0, 10000000},
     {"ejection_failures", px_key_u32, AT(ejection_failures), 0, 1000000},
     {"ejection_time", px_key_ms, AT(ejection_ms), 100, HOUR},

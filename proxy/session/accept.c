@@ -8,14 +8,18 @@ struct tn_stream *px_session_accept(struct px_session *session, int family, bool
 {
     struct px_client *client;
 
+    bool is_full = px_session_is_memory_full(session);
+
     if (session->client_count >= session->client_max)
         session->stats->client_refused++;
+    else if (is_full)
+        session->stats->memory_refused++;
     if (session->client_count >= session->client_max + REFUSALS_MAX)
         return NULL; /* not even a word: they are too many */
     client = px_client_new(session, family);
     if (!client)
         return NULL;
-    client->is_refused = session->client_count > session->client_max;
+    client->is_refused = is_full || session->client_count > session->client_max;
     client->expects_proxy_header = proxy_protocol && !client->is_refused;
     return &client->stream;
 }

@@ -64,8 +64,9 @@ void px_answer_refused(struct px_client *client)
                                   .date = px_session_date(session),
                                   .retry_after_s = RETRY_AFTER_S,
                                   .version_minor = 1};
-    int len = tn_http_write_error(503, "too many connections", &base, session->loop->out,
-                                  TN_LOOP_OUT_BYTES);
+    const char *why = px_session_is_memory_full(session) ? px_failure_text(PX_FAILURE_MEMORY_FULL)
+                                                         : "too many connections";
+    int len = tn_http_write_error(503, why, &base, session->loop->out, TN_LOOP_OUT_BYTES);
     struct tn_str piece = {session->loop->out, len > 0 ? (size_t)len : 0};
 
     assert(len > 0);

@@ -24,6 +24,7 @@
     X(NO_VERSION, 503, "no_endpoint", "no endpoint of the version that should answer is up")       \
     X(OVERLOADED, 503, "overloaded", "too many requests are under way")                            \
     X(QUEUE_TIMEOUT, 503, "queue_timeout", "too many requests are under way")                      \
+    X(MEMORY_FULL, 503, "memory_full", "the proxy is at its memory limit")                         \
     X(NO_MEMORY, 503, "no_memory", "out of memory")                                                \
     X(CONNECT, 502, "connect_failed", "the service could not be reached")                          \
     X(CONNECT_TIMEOUT, 504, "connect_timeout", "the service could not be reached in time")         \

@@ -235,6 +235,11 @@ void px_request_head(struct px_exchange *exchange)
     exchange->request_state = PX_REQUEST_BODY;
     exchange->is_keep_alive = head->keep_alive;
     exchange->is_client_1_0 = head->version_minor == 0;
+    if (px_session_is_memory_full(session)) {
+        session->stats->memory_refused++;
+        px_exchange_fail(exchange, PX_FAILURE_MEMORY_FULL);
+        return;
+    }
     px_retry_budget_add_request(&session->retries);
     name_request(exchange);
     decide(exchange);

@@ -38,6 +38,7 @@ struct px_session {
     struct tn_list tunnels; /* exchanges */
     uint32_t client_count;
     uint32_t client_max;
+    const _Atomic bool *is_memory_full; /* no new work while it is. May be NULL */
     bool is_stopping;
     /* limits->ejection_failures requests to it failed in a row. May be NULL. */
     void (*on_failing)(struct px_session *session, struct px_endpoint *endpoint);
@@ -66,6 +67,12 @@ void px_session_accept_failed(struct px_session *session, struct tn_stream *stre
 
 /* New requests are decided by this snapshot from now on. Takes the caller's use over. */
 void px_session_set_rules(struct px_session *session, struct px_snapshot_use *rules);
+
+static inline bool px_session_is_memory_full(const struct px_session *session)
+{
+    return session->is_memory_full &&
+           atomic_load_explicit(session->is_memory_full, memory_order_relaxed);
+}
 
 /* Once a second. */
 void px_session_tick(struct px_session *session);

@@ -181,6 +181,7 @@ static void add_own(struct px_stats *into, const struct px_stats *from)
     into->client_connections_total += from->client_connections_total;
     into->client_refused += from->client_refused;
     into->client_slow_readers += from->client_slow_readers;
+    into->memory_refused += from->memory_refused;
     into->accept_failures += from->accept_failures;
     into->log_dropped += from->log_dropped;
     into->mirror_memory_bytes += from->mirror_memory_bytes;

@@ -131,6 +131,7 @@ struct px_stats {
     uint64_t client_connections_total;
     uint64_t client_refused; /* over the connection cap */
     uint64_t client_slow_readers;
+    uint64_t memory_refused;  /* connections and requests */
     uint64_t accept_failures; /* for want of descriptors or memory */
     uint64_t log_dropped;
     uint64_t revision; /* of the snapshot that new requests get; the sum keeps the lowest */

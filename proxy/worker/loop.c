@@ -243,6 +243,7 @@ static int init_session(struct px_data_loop *loop)
     loop->session.log = &loop->log;
     loop->session.via_name = workers->via_name;
     loop->session.client_max = px_workers_client_max(workers, &loop->limits);
+    loop->session.is_memory_full = &workers->is_memory_full;
     loop->session.on_failing = on_failing;
     loop->session.on_suspect = on_suspect;
     loop->session.on_empty = on_empty;

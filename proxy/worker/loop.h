@@ -53,6 +53,7 @@ struct px_workers {
     _Atomic uint64_t mirror_memory;
     _Atomic bool is_suspect_told; /* and not heard yet */
     _Atomic uint32_t mirror_in_flight;
+    _Atomic bool is_memory_full;
     struct px_queue_board board;
     struct sockaddr_storage *addresses; /* that the listeners got */
     uint32_t running;                   /* loops that have not stopped */

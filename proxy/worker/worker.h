@@ -64,6 +64,9 @@ void px_workers_break_off(struct px_workers *workers, const struct px_selection 
 /* on_suspect was heard: tell me again. Before collecting, so that nothing goes unheard. */
 void px_workers_heard(struct px_workers *workers);
 
+/* New connections and requests get 503 from now on, or no longer; what runs goes on. At once. */
+void px_workers_set_memory_full(struct px_workers *workers, bool is_full);
+
 /* Reopens the access log (SIGUSR1). */
 void px_workers_reopen_log(struct px_workers *workers);
 

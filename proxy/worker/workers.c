@@ -273,6 +273,11 @@ uint32_t px_workers_client_max(const struct px_workers *workers, const struct px
     return most > 1000000 ? 1000000 : most < 1 ? 1 : (uint32_t)most;
 }
 
+void px_workers_set_memory_full(struct px_workers *workers, bool is_full)
+{
+    atomic_store_explicit(&workers->is_memory_full, is_full, memory_order_relaxed);
+}
+
 int px_workers_new(const struct px_workers_options *options, char **ret_why,
                    struct px_workers **ret_workers)
 {

@@ -67,6 +67,7 @@ static void check_default_limits(const struct px_limits *limits)
     assert_int_equal(limits->interim_responses, 8);
     assert_int_equal(limits->queue_length, 128);
     assert_int_equal(limits->queue_ms, 1000);
+    assert_true(limits->memory_bytes == PX_MEMORY_AUTO);
     assert_int_equal(limits->connections, 0);
     assert_int_equal(limits->ejection_failures, 5);
     assert_int_equal(limits->ejection_ms, 10000);
@@ -105,6 +106,7 @@ static void test_parse_every_limit_has_a_key(void **state)
              "  keep_alive: 30s\n  upstream_idle: 3s\n  upstream_idle_connections: 8\n"
              "  upstream_requests: 100\n  side_buffer: 32KiB\n  interim_responses: 2\n"
              "  ejection_failures: 3\n  ejection_time: 2s\n  ejection_max_time: 1m\n"
+             "  memory: 512MiB\n"
              "  queue: 16\n  queue_timeout: 500ms\n  connections: 1000\n"
              "  mirror_in_flight: 12\n  mirror_buffer: 16KiB\n  mirror_memory: 1MiB\n"
              "  mirror_connect: 200ms\n  mirror_total: 2s\n  stop_delay: 3s\n  stop_grace: 1m\n");
@@ -128,6 +130,7 @@ static void test_parse_every_limit_has_a_key(void **state)
     assert_int_equal(limits->interim_responses, 2);
     assert_int_equal(limits->queue_length, 16);
     assert_int_equal(limits->queue_ms, 500);
+    assert_int_equal(limits->memory_bytes, 512u << 20);
     assert_int_equal(limits->connections, 1000);
     assert_int_equal(limits->ejection_failures, 3);
     assert_int_equal(limits->ejection_ms, 2000);

@@ -137,17 +137,18 @@ static bool next_row(const char **cursor, struct row *ret_row)
 
 static void limits_text(const struct px_limits *l, char *text, size_t size)
 {
-    snprintf(
-        text, size,
-        "%u %u %u %u %u %lu %lu %lu %lu %lu %u %u %u %u %u %lu %u %u %u %lu %lu %lu %lu %lu "
-        "%u %lu %lu %lu %lu",
-        l->http.request_line_bytes, l->http.head_bytes, l->http.field_count, l->http.trailer_bytes,
-        l->http.chunk_extra_bytes, l->client_head_ms, l->body_floor_bytes_per_s, l->body_grace_ms,
-        l->keep_alive_idle_ms, l->upstream_idle_ms, l->upstream_idle_count, l->upstream_requests,
-        l->side_buffer_bytes, l->interim_responses, l->queue_length, l->queue_ms, l->connections,
-        l->mirror_in_flight, l->mirror_buffer_bytes, l->mirror_memory_bytes, l->mirror_connect_ms,
-        l->mirror_total_ms, l->stop_delay_ms, l->stop_grace_ms, l->ejection_failures,
-        l->ejection_ms, l->ejection_max_ms, l->response_floor_bytes_per_s, l->response_grace_ms);
+    snprintf(text, size,
+             "%u %u %u %u %u %lu %lu %lu %lu %lu %u %u %u %u %u %lu %u %u %u %lu %lu %lu %lu %lu "
+             "%u %lu %lu %lu %lu %lu",
+             l->http.request_line_bytes, l->http.head_bytes, l->http.field_count,
+             l->http.trailer_bytes, l->http.chunk_extra_bytes, l->client_head_ms,
+             l->body_floor_bytes_per_s, l->body_grace_ms, l->keep_alive_idle_ms,
+             l->upstream_idle_ms, l->upstream_idle_count, l->upstream_requests,
+             l->side_buffer_bytes, l->interim_responses, l->queue_length, l->queue_ms,
+             l->connections, l->mirror_in_flight, l->mirror_buffer_bytes, l->mirror_memory_bytes,
+             l->mirror_connect_ms, l->mirror_total_ms, l->stop_delay_ms, l->stop_grace_ms,
+             l->ejection_failures, l->ejection_ms, l->ejection_max_ms,
+             l->response_floor_bytes_per_s, l->response_grace_ms, l->memory_bytes);
 }
 
 static void parse_limit(const char *key, const char *value, char *ret_text, size_t size)
@@ -188,7 +189,7 @@ static void test_reference_defaults_and_ranges_of_limits(void **state)
         }
         count++;
     }
-    assert_int_equal(count, 29);
+    assert_int_equal(count, 30);
 }
 
 int main(void)

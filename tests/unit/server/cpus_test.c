@@ -1,3 +1,4 @@
+#include "proxy/cgroup.h"
 #include "proxy/cpus.h"
 
 #include <setjmp.h>
@@ -114,6 +115,28 @@ static void test_cpus_broken_lines_limit_nothing(void **state)
     assert_int_equal(px_cpus_quota(*state), 0);
 }
 
+static void test_cgroup_memory_is_the_least_on_the_way_up(void **state)
+{
+    put(*state, "/proc/self/cgroup", "0::/a/b\n");
+    assert_int_equal(px_cgroup_memory(*state), 0);
+    put(*state, "/sys/fs/cgroup/a/b/memory.max", "max\n");
+    assert_int_equal(px_cgroup_memory(*state), 0);
+    put(*state, "/sys/fs/cgroup/a/memory.max", "268435456\n");
+    assert_int_equal(px_cgroup_memory(*state), 268435456);
+    put(*state, "/sys/fs/cgroup/a/b/memory.max", "134217728\n");
+    assert_int_equal(px_cgroup_memory(*state), 134217728);
+    assert_int_equal(px_cpus_quota(*state), 0);
+}
+
+static void test_cgroup_memory_of_version_1(void **state)
+{
+    put(*state, "/proc/self/cgroup", "4:cpu,cpuacct:/docker/1\n2:memory:/docker/1\n");
+    put(*state, "/sys/fs/cgroup/memory/docker/1/memory.limit_in_bytes", "9223372036854771712\n");
+    assert_int_equal(px_cgroup_memory(*state), 0); /* as it says that there is none */
+    put(*state, "/sys/fs/cgroup/memory/docker/1/memory.limit_in_bytes", "1073741824\n");
+    assert_int_equal(px_cgroup_memory(*state), 1073741824);
+}
+
 static void test_cpus_usable_is_at_least_one(void **state)
 {
     long online = sysconf(_SC_NPROCESSORS_CONF);
@@ -132,6 +155,8 @@ int main(void)
         TEST(test_cpus_v1_quota),
         TEST(test_cpus_v1_other_controllers_limit_nothing),
         TEST(test_cpus_broken_lines_limit_nothing),
+        TEST(test_cgroup_memory_is_the_least_on_the_way_up),
+        TEST(test_cgroup_memory_of_version_1),
         cmocka_unit_test(test_cpus_usable_is_at_least_one),
     };
 

@@ -759,6 +759,43 @@ static void test_session_refuses_clients_over_the_cap_in_words(void **state)
     rig_free(rig);
 }
 
+static void test_session_at_the_memory_limit_finishes_and_takes_nothing_new(void **state)
+{
+    struct rig *rig = rig_new(BLUE, "{}");
+    _Atomic bool is_full = false;
+    struct rig_client *running;
+    struct rig_client *idle;
+    struct rig_client *fresh;
+
+    (void)state;
+    rig->session.is_memory_full = &is_full;
+    running = rig_connect(rig);
+    idle = rig_connect(rig);
+    rig->upstreams[0].marker = rig->upstreams[1].marker = "hello";
+    rig_send(running, "POST /run HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe");
+    while (rig->upstreams[0].received_len + rig->upstreams[1].received_len == 0)
+        rig_settle(rig);
+    is_full = true;
+    rig_send(idle, GET);
+    assert_true(rig_sees(idle, "HTTP/1.1 503 "));
+    assert_true(rig_sees(idle, "Retry-After: "));
+    fresh = rig_connect(rig);
+    rig_send(fresh, GET);
+    assert_true(rig_sees(fresh, "HTTP/1.1 503 "));
+    assert_true(rig_sees(fresh, "Retry-After: "));
+    assert_true(rig_sees_end(fresh));
+    assert_int_equal(rig->stats->memory_refused, 2);
+    assert_int_equal(rig->stats->client_refused, 0);
+    rig_send(running, "llo");
+    assert_true(rig_sees(running, "HTTP/1.1 200 OK"));
+    assert_int_equal(rig_requests(rig), 1);
+    is_full = false;
+    rig->upstreams[0].marker = rig->upstreams[1].marker = NULL;
+    rig_send(idle, GET); /* the connection was kept */
+    assert_true(rig_sees(idle, "\r\n\r\nok"));
+    rig_free(rig);
+}
+
 static void test_session_charges_the_version_that_could_not_answer(void **state)
 {
     struct rig *rig = rig_new("  - {name: main, stable: blue, weights: {blue: 1, green: 1},"
@@ -849,6 +886,7 @@ int main(void)
         cmocka_unit_test(test_session_takes_the_address_of_a_proxy_header),
         cmocka_unit_test(test_session_closes_whoever_comes_without_its_proxy_header),
         cmocka_unit_test(test_session_refuses_clients_over_the_cap_in_words),
+        cmocka_unit_test(test_session_at_the_memory_limit_finishes_and_takes_nothing_new),
         cmocka_unit_test(test_session_charges_the_version_that_could_not_answer),
         cmocka_unit_test(test_session_tells_when_an_endpoint_fails_five_times_in_a_row),
         cmocka_unit_test(test_session_streams_a_large_answer_with_back_pressure),
