@@ -74,6 +74,7 @@ static void welcome(const struct px_route_context *context,
                     struct px_decision *decision)
 {
     const struct px_snapshot_rule *rule = context->rule;
+    const struct px_snapshot_version *answering;
     const struct strategy_candidate *wanted;
     struct px_newcomer_question newcomer = {.question = question,
                                             .wanted = answer->wanted,
@@ -93,8 +94,10 @@ static void welcome(const struct px_route_context *context,
         decision->gets_key = true;
         return;
     }
-    if (rule->rule->sticky.scope_endpoint && wanted->up)
-        newcomer.home = px_route_version(context, answer->wanted);
+    /* A key that decides the endpoint too must not lead a new user to one that takes nobody new. */
+    answering = px_route_version(context, answer->index);
+    if (rule->rule->sticky.scope_endpoint || answering->balance == STRATEGY_HASH)
+        newcomer.home = answering;
     if (!px_newcomer_draw(&newcomer, &context->loop->random, visitor->cookie.id, &visitor->key)) {
         answer->reason = STRATEGY_REASON_SLOT;
         return;

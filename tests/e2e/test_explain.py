@@ -146,6 +146,15 @@ def difference(said, line):
     return wrong or None
 
 
+def draw_modes(rng, proxy):
+    """Now and then a version or an endpoint is cut or draining (for longer than this takes)."""
+    for place in rng.sample(["blue", "green", "grey", "blue/0", "green/1", "grey/0"], rng.choice([0, 0, 1, 2])):
+        if rng.random() < 0.5:
+            proxy.verb("cut", place)
+        else:
+            proxy.verb("drain", place, "--timeout", "600s")
+
+
 def own_lines(proxy):
     return [line for line in proxy.access_log() if not line.get("mirror")]
 
@@ -188,6 +197,7 @@ def test_explain_is_what_happens(start_recorder, start_proxy, tmp_path, is_long)
         count = rng.randint(1, 5)
         rules = [draw_rule(rng, f"r{i}", list(places), str(keys), i == count - 1) for i in range(count)]
         proxy = start_proxy({"versions": versions, "rules": rules, "threads": 2})
+        draw_modes(rng, proxy)
         jar, said = {}, {}
         requests = 120 if is_long else 60
         for number in range(requests):

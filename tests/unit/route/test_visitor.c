@@ -35,6 +35,15 @@ static uint32_t welcome(struct fixture *f, struct jar *jar)
     return green;
 }
 
+/* The same, whatever becomes of them. */
+static void welcome_any(struct fixture *f, struct jar *jar)
+{
+    for (int i = 0; i < USERS; i++) {
+        jar->issued[i] = *ask_without_cookie(f);
+        assert_true(jar->issued[i].set_cookie_len > 0);
+    }
+}
+
 static struct fixture *make(uint32_t blue, uint32_t green, bool is_signed)
 {
     struct fixture *f = fixture_new();
@@ -389,6 +398,30 @@ static void test_visitor_keeps_the_endpoint(void **state)
     fixture_free(f);
 }
 
+/* balance: hash keeps users on endpoints as well: a draining one gets no new ones, nor does one of
+ * the version that stands in. */
+static void test_visitor_newcomer_meets_no_draining_endpoint_by_hash(void **state)
+{
+    static struct jar jar;
+
+    (void)state;
+    for (int fails_over = 0; fails_over < 2; fails_over++) {
+        struct fixture *f = make(50, 50, false);
+
+        f->versions[BLUE].balance = f->versions[GREEN].balance = STRATEGY_HASH;
+        f->said[0].on_unhealthy = STRATEGY_FAILOVER;
+        f->endpoints[GREEN][1].mode = STRATEGY_DRAINING;
+        for (uint32_t e = 0; fails_over && e < FIXTURE_ENDPOINTS; e++)
+            f->endpoints[BLUE][e].up = false;
+        welcome_any(f, &jar);
+        for (int i = 0; i < USERS; i++) {
+            if (jar.issued[i].version == GREEN)
+                assert_int_not_equal(jar.issued[i].endpoint, 1);
+        }
+        fixture_free(f);
+    }
+}
+
 static void test_visitor_whose_endpoint_is_gone_is_spilled_or_refused(void **state)
 {
     static struct jar jar;
@@ -494,6 +527,7 @@ int main(void)
         cmocka_unit_test(test_visitor_refused_gets_no_cookie),
         cmocka_unit_test(test_visitor_stand_in_issues_no_cookie),
         cmocka_unit_test(test_visitor_keeps_the_endpoint),
+        cmocka_unit_test(test_visitor_newcomer_meets_no_draining_endpoint_by_hash),
         cmocka_unit_test(test_visitor_whose_endpoint_is_gone_is_spilled_or_refused),
         cmocka_unit_test(test_visitor_new_ones_are_not_sent_to_an_endpoint_that_is_closed),
         cmocka_unit_test(test_visitor_by_header_is_decided_by_key),
