@@ -54,15 +54,22 @@ static void say(struct wait *wait, char *text)
     wait->said = text;
 }
 
-static bool is_wanted(const json_t *share, const char *name)
+/* Nobody waits for a version that is cut, nor for what a rule names that is switched off. */
+static bool is_wanted(const json_t *status, const json_t *share, const char *name)
 {
     const json_t *rules = json_object_get(share, "rules");
+    const json_t *own = cli_find_rule(json_object_get(status, "versions"), name);
+    const char *mode = json_string_value(json_object_get(own, "mode"));
 
+    if (mode && strcmp(mode, "cut") == 0)
+        return false;
     for (size_t i = 0; i < json_array_size(rules); i++) {
         const json_t *rule = json_array_get(rules, i);
         const json_t *version = cli_find_rule(json_object_get(rule, "versions"), name);
         const json_t *mirrors = json_object_get(rule, "mirrors");
 
+        if (json_is_true(json_object_get(rule, "switched_off")))
+            continue;
         if (json_integer_value(json_object_get(version, "weight")) > 0)
             return true;
         for (size_t k = 0; k < json_array_size(mirrors); k++) {
@@ -87,8 +94,8 @@ static char *missing(const json_t *status, const json_t *share)
         unsigned up = 0;
         unsigned all = 0;
 
-        if (!name || !is_wanted(share, name) || !cli_version_health(status, name, &up, &all) ||
-            up > 0)
+        if (!name || !is_wanted(status, share, name) ||
+            !cli_version_health(status, name, &up, &all) || up > 0)
             continue;
         char *title = cli_version_title(status, name);
         fprintf(out, "%s%s has no healthy endpoint (0 of %u)", ftell(out) > 0 ? ", " : "", title,
@@ -131,7 +138,7 @@ static void print(const struct cli_context *context, const struct cli_admin *adm
         cli_table_row(table);
         cli_table_cell(table, CLI_BOLD, "%s", title);
         cli_table_cell(table, up == 0 ? CLI_BAD : up < all ? CLI_WARN : CLI_GOOD, "%u/%u", up, all);
-        cli_table_cell(table, CLI_PLAIN, "%s", is_wanted(share, own) ? "yes" : "no");
+        cli_table_cell(table, CLI_PLAIN, "%s", is_wanted(status, share, own) ? "yes" : "no");
         free(title);
     }
     cli_table_print(table, context->out, context->colour);

@@ -284,13 +284,15 @@ void cli_print_rules(const struct cli_context *context, const struct cli_view *v
         char *sticky = cli_rule_sticky(rule);
         const char *since = text_of(share, "since");
         char age[CLI_TEXT_SIZE];
+        bool is_off = json_is_true(json_object_get(rule, "switched_off"));
         bool has_age =
             cli_age_of(context->clock, since[0] ? since : text_of(view->share, "since"), age);
 
         cli_table_row(table);
         cli_table_cell(table, CLI_BOLD, "%s", name);
         cli_table_cell(table, CLI_PLAIN, "%s",
-                       match        ? match
+                       is_off       ? "nobody: switched off by an abort"
+                       : match      ? match
                        : count == 1 ? "everybody"
                                     : "everybody else");
         cli_table_cell(table, CLI_PLAIN, "%s", sticky ? sticky : "");

@@ -235,12 +235,15 @@ static json_t *rule_json(const struct px_admin *admin, const struct px_stats *st
         json_array_append_new(versions, version_json(view, i));
     for (uint32_t i = 0; i < view->rule->mirror_count; i++)
         json_array_append_new(mirrors, mirror_json(admin, stats, view, &view->rule->mirrors[i]));
-    return json_pack("{s:s, s:s?, s:o, s:s, s:I, s:o, s:o, s:o}", "name", view->rule->rule->name,
-                     "stable", view->rule->rule->stable, "sticky",
-                     sticky_json(&view->rule->rule->sticky), "since",
-                     tn_clock_rfc3339(since_ns, at), "unanswered",
-                     (json_int_t)count_unanswered(view), "versions", versions, "mirrors", mirrors,
-                     "split", view->trial ? px_split_json(view->rule, view->trial) : json_null());
+    json_t *rule = json_pack(
+        "{s:s, s:s?, s:o, s:s, s:I, s:o, s:o, s:o}", "name", view->rule->rule->name, "stable",
+        view->rule->rule->stable, "sticky", sticky_json(&view->rule->rule->sticky), "since",
+        tn_clock_rfc3339(since_ns, at), "unanswered", (json_int_t)count_unanswered(view),
+        "versions", versions, "mirrors", mirrors, "split",
+        view->trial ? px_split_json(view->rule, view->trial) : json_null());
+    if (rule && view->rule->rule->is_switched_off)
+        json_object_set_new(rule, "switched_off", json_true());
+    return rule;
 }
 
 json_t *px_share_json(const struct px_admin *admin, const struct px_stats *stats)

@@ -67,6 +67,7 @@ def test_abort_of_everything_that_leads_to_the_candidate(pair, tmp_path):
     assert load.losses(outcomes) == []
     assert len(green.requests) == before
     assert "switched off" in proxy.verb("explain", "-H", "X-Version: green")
+    assert "nobody: switched off by an abort" in proxy.verb("get")
     # those who were bound to the candidate got another cookie, and a later canary does not bring them back
     renewed = [cookie_of(o) or bound[o.index] for o in outcomes if o.index < len(bound)]
     proxy.verb("set", "share", "green=1%")

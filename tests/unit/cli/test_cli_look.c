@@ -132,6 +132,31 @@ static void test_status_wants_only_versions_with_weight_or_mirror(void **state)
                   "turnout status: green has no healthy endpoint (0 of 1)\n");
 }
 
+static void expect_all_up(const char *status, const char *share)
+{
+    const struct fake_answer answers[] = {
+        {"GET /v1/status", 200, status}, {"GET /v1/share", 200, share}, {NULL, 0, NULL}};
+    struct fake_server *server = fake_server_start(answers);
+    struct capture capture;
+
+    if (fake_server_run(server, &capture, cli_status, "status|--timeout|0s") != CLI_DONE)
+        fail_msg("%s", capture_err(&capture));
+    capture_end(&capture);
+    fake_server_stop(server);
+}
+
+static void test_status_wants_nobody_who_is_cut_or_switched_off(void **state)
+{
+    (void)state;
+    expect_all_up("{'name':'turnout','version':'0','pid':1,'uptime_s':1,'revision':7,'versions':["
+                  "{'name':'green','mode':'cut','endpoints':[{'index':0,'up':false}]}]}",
+                  SHARE(7, 1));
+    expect_all_up(STATUS(7, "false"),
+                  "{'revision':7,'rules':[{'name':'t','switched_off':true,'versions':["
+                  "{'name':'green','weight':1}]},"
+                  "{'name':'main','versions':[{'name':'blue','weight':1}]}]}");
+}
+
 static void test_status_head_names_the_process(void **state)
 {
     (void)state;
@@ -248,6 +273,7 @@ int main(void)
         cmocka_unit_test(test_get_tries_thrice_for_one_revision),
         cmocka_unit_test(test_get_tells_what_failed),
         cmocka_unit_test(test_status_wants_only_versions_with_weight_or_mirror),
+        cmocka_unit_test(test_status_wants_nobody_who_is_cut_or_switched_off),
         cmocka_unit_test(test_status_head_names_the_process),
         cmocka_unit_test(test_status_ends_at_once_on_a_refusal),
         cmocka_unit_test(test_explain_shows_the_decision),

@@ -223,6 +223,24 @@ static void test_view_names_who_is_not_used_and_who_is_not_active(void **state)
     capture_end(&capture);
 }
 
+static void test_view_says_what_is_cut_and_what_is_switched_off(void **state)
+{
+    struct capture capture;
+
+    (void)state;
+    view_of(&capture,
+            "{'versions':[{'name':'blue','mode':'active','endpoints':[]},"
+            "{'name':'green','build':'2','mode':'cut','endpoints':[]}]}",
+            "{'rules':[{'name':'t','versions':[{'name':'green','weight':1}]},"
+            "{'name':'m','versions':[{'name':'blue','weight':1},{'name':'green','weight':1}]}]}",
+            "{'rules':[{'name':'t','match':[{'path':'/t'}],'weights':{'green':1},"
+            "'switched_off':true},{'name':'m','weights':{'blue':1,'green':1}}]}");
+    assert_non_null(strstr(capture_out(&capture), "green (build 2), cut"));
+    assert_null(strstr(capture_out(&capture), "blue, active"));
+    assert_non_null(strstr(capture_out(&capture), "nobody: switched off by an abort"));
+    capture_end(&capture);
+}
+
 static void test_view_says_whose_disks_hold_shadow_data(void **state)
 {
     struct capture capture;
@@ -262,6 +280,7 @@ int main(void)
         cmocka_unit_test(test_view_marks_a_share_that_is_off),
         cmocka_unit_test(test_view_counts_open_tunnels),
         cmocka_unit_test(test_view_names_who_is_not_used_and_who_is_not_active),
+        cmocka_unit_test(test_view_says_what_is_cut_and_what_is_switched_off),
         cmocka_unit_test(test_view_says_whose_disks_hold_shadow_data),
         cmocka_unit_test(test_view_of_documents_of_another_shape_is_empty),
     };
