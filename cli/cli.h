@@ -48,7 +48,7 @@ struct cli_section {
     size_t count;
 };
 
-cli_verb_fn cli_serve, cli_check, cli_reload, cli_get, cli_status, cli_route, cli_set, cli_explain,
-    cli_abort, cli_promote, cli_drain, cli_cut, cli_undrain;
+cli_verb_fn cli_serve, cli_check, cli_reload, cli_get, cli_status, cli_mirror, cli_route, cli_set,
+    cli_explain, cli_abort, cli_promote, cli_drain, cli_cut, cli_undrain;
 
 #endif

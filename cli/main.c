@@ -12,6 +12,7 @@ static const struct cli_verb look[] = {
     {"get", "rules, shares asked for and got, mirrors, health", cli_get},
     {"status", "wait until every wanted version has a healthy endpoint", cli_status},
     {"explain", "which version a request would get, and why", cli_explain},
+    {"mirror", "what became of mirrored requests, and where answers differ", cli_mirror},
 };
 
 static const struct cli_verb change[] = {
@@ -45,7 +46,6 @@ static const struct {
 } later[] = {
     {"undo", "set the weights that were before: turnout set weights ..."},
     {"history", NULL},
-    {"mirror", "turnout get (counts mirrored requests)"},
     {"update", NULL},
     {"engine", NULL},
     {"page", NULL},

@@ -223,6 +223,12 @@ static void collect(void *workers, void (*on_stats)(void *context, struct px_sta
     px_workers_collect(workers, on_stats, context);
 }
 
+static void collect_ledgers(void *workers, void (*on_stats)(void *context, struct px_stats *stats),
+                            void *context)
+{
+    px_workers_collect_ledgers(workers, on_stats, context);
+}
+
 static void break_off(void *workers, const struct px_selection *selection,
                       void (*on_done)(void *context, uint32_t count), void *context)
 {
@@ -271,7 +277,11 @@ static int open_workers(struct px_server *server, uint32_t threads)
     free(why);
     if (error)
         return error;
-    server->admin.publisher = (struct px_publisher){publish, collect, break_off, server->workers};
+    server->admin.publisher = (struct px_publisher){.publish = publish,
+                                                    .collect = collect,
+                                                    .collect_ledgers = collect_ledgers,
+                                                    .break_off = break_off,
+                                                    .workers = server->workers};
     px_rulebook_attach(server->book, &server->admin.publisher);
     return 0;
 }

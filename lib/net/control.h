@@ -1,9 +1,9 @@
 /*
- * control: what only the control thread's loop needs: signals, timers, work on a thread of the
+ * control: what mostly the control thread's loop needs: signals, timers, work on a thread of the
  * pool.
  *
- * Not for data loops: they use deadlines. Errors, ownership, threads: as loop.h; on_closed once,
- * after close.
+ * Not for the way of a request: data loops use deadlines, and work only for what no request waits
+ * for. Errors, ownership, threads: as loop.h; on_closed once, after close.
  */
 #ifndef TN_NET_CONTROL_H
 #define TN_NET_CONTROL_H

@@ -216,6 +216,36 @@ static void put_passed_over(struct px_prom *prom, const char *rule, const char *
                       mirror->passed_over[i]);
 }
 
+static void put_compared(struct px_prom *prom, const char *rule, const char *to,
+                         const struct px_stats_mirror *mirror)
+{
+    for (uint32_t i = 0; i < PX_COMPARE_RESULT_COUNT; i++)
+        px_prom_count(prom, "",
+                      PX_PROM_LABELS("rule", rule, "to", to, "result", px_compare_result_label(i)),
+                      mirror->compared[i]);
+}
+
+static void put_compare_waiting(struct px_prom *prom, const char *rule, const char *to,
+                                const struct px_stats_mirror *mirror)
+{
+    px_prom_count(prom, "", PX_PROM_LABELS("rule", rule, "to", to), mirror->compare_waiting);
+}
+
+/* Second requests to the version that answers: they are no mirror's. */
+static void put_baselines(struct px_prom *prom, const struct px_admin *admin,
+                          const struct px_stats *stats)
+{
+    px_prom_family(prom, "turnout_compare_baseline_total", "counter",
+                   "Second requests to the version that answers, by what came of comparing.");
+    for (uint32_t r = 0; r < PX_RULES_MAX; r++) {
+        for (uint32_t i = 0; stats->baselines[r] && i < PX_COMPARE_RESULT_COUNT; i++)
+            px_prom_count(prom, "",
+                          PX_PROM_LABELS("rule", px_registry_rule_name(admin->registry, r),
+                                         "result", px_compare_result_label(i)),
+                          stats->baselines[r]->compared[i]);
+    }
+}
+
 static void put_mirrors(struct px_prom *prom, const struct px_admin *admin,
                         const struct px_stats *stats)
 {
@@ -236,6 +266,10 @@ static void put_mirrors(struct px_prom *prom, const struct px_admin *admin,
         {"turnout_mirror_queued", "gauge", "Copies that wait for a connection.", put_queued},
         {"turnout_mirror_in_flight", "gauge", "Copies that wait for an answer.",
          put_mirror_in_flight},
+        {"turnout_compare_total", "counter",
+         "Copies whose answers were compared with the user's, by result.", put_compared},
+        {"turnout_compare_waiting", "gauge", "Answers that wait to be compared.",
+         put_compare_waiting},
     };
 
     for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
@@ -249,6 +283,7 @@ static void put_mirrors(struct px_prom *prom, const struct px_admin *admin,
             }
         }
     }
+    put_baselines(prom, admin, stats);
     px_prom_family(prom, "turnout_mirror_memory_bytes", "gauge",
                    "Bytes that copies hold, of all data loops.");
     px_prom_count(prom, "", PX_PROM_BARE, stats->mirror_memory_bytes);

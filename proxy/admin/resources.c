@@ -21,6 +21,8 @@ struct collecting {
     struct px_admin *admin;
     struct tn_api_call *call;
     px_admin_render_fn *render;
+    px_admin_render_ledgers_fn *render_ledgers; /* or this one */
+    void *question;
 };
 
 static void check_quiet(struct px_admin *admin)
@@ -38,11 +40,14 @@ static void on_stats(void *context, struct px_stats *stats)
     struct collecting *collecting = context;
     struct px_admin *admin = collecting->admin;
 
-    if (stats)
+    if (!stats)
+        tn_api_problem(collecting->call, 503, "out of memory");
+    else if (collecting->render)
         collecting->render(admin, collecting->call, stats);
     else
-        tn_api_problem(collecting->call, 503, "out of memory");
+        collecting->render_ledgers(admin, collecting->call, stats, collecting->question);
     px_stats_free(stats);
+    free(collecting->question);
     free(collecting);
     px_admin_collected(admin);
 }
@@ -53,19 +58,45 @@ void px_admin_collected(struct px_admin *admin)
     check_quiet(admin);
 }
 
-void px_admin_with_stats(struct px_admin *admin, struct tn_api_call *call,
-                         px_admin_render_fn *render)
+/* NULL: the call was answered. */
+static struct collecting *new_collecting(struct px_admin *admin, struct tn_api_call *call)
 {
-    struct collecting *collecting = malloc(sizeof(*collecting));
+    struct collecting *collecting = calloc(1, sizeof(*collecting));
 
     if (!collecting || admin->is_over) {
         free(collecting);
         tn_api_problem(call, 503, "%s", admin->is_over ? "turnout is stopping" : "out of memory");
+        return NULL;
+    }
+    collecting->admin = admin;
+    collecting->call = call;
+    admin->collecting++;
+    return collecting;
+}
+
+void px_admin_with_stats(struct px_admin *admin, struct tn_api_call *call,
+                         px_admin_render_fn *render)
+{
+    struct collecting *collecting = new_collecting(admin, call);
+
+    if (!collecting)
+        return;
+    collecting->render = render;
+    admin->publisher.collect(admin->publisher.workers, on_stats, collecting);
+}
+
+void px_admin_with_ledgers(struct px_admin *admin, struct tn_api_call *call,
+                           px_admin_render_ledgers_fn *render, void *question)
+{
+    struct collecting *collecting = new_collecting(admin, call);
+
+    if (!collecting) {
+        free(question);
         return;
     }
-    *collecting = (struct collecting){admin, call, render};
-    admin->collecting++;
-    admin->publisher.collect(admin->publisher.workers, on_stats, collecting);
+    collecting->render_ledgers = render;
+    collecting->question = question;
+    admin->publisher.collect_ledgers(admin->publisher.workers, on_stats, collecting);
 }
 
 void px_admin_quiet(struct px_admin *admin, void (*on_quiet)(void *context), void *context)
@@ -339,7 +370,7 @@ const struct tn_api_route px_admin_routes[] = {
     {TN_HTTP_POST, "/v1/undo", TN_API_OPERATE, TN_API_JSON, not_yet},
     {TN_HTTP_PUT, "/v1/mode", TN_API_OPERATE, TN_API_JSON, put_mode},
     {TN_HTTP_GET, "/v1/history", TN_API_READ, 0, not_yet},
-    {TN_HTTP_GET, "/v1/mirror-report", TN_API_READ, 0, not_yet},
+    {TN_HTTP_GET, "/v1/mirror-report", TN_API_READ, 0, px_admin_get_mirror_report},
 };
 const size_t px_admin_route_count = sizeof(px_admin_routes) / sizeof(px_admin_routes[0]);
 

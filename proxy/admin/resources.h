@@ -10,6 +10,7 @@
 #include "proxy/admin/admin.h"
 
 tn_api_handler_fn px_admin_get_status, px_admin_get_rules, px_admin_get_share, px_admin_get_explain;
+tn_api_handler_fn px_admin_get_mirror_report;
 tn_api_handler_fn px_admin_get_metrics, px_admin_get_full_status;
 
 /* Answers call with render's result once every loop's counters are here. */
@@ -17,6 +18,12 @@ typedef void(px_admin_render_fn)(struct px_admin *admin, struct tn_api_call *cal
                                  const struct px_stats *stats);
 void px_admin_with_stats(struct px_admin *admin, struct tn_api_call *call,
                          px_admin_render_fn *render);
+
+/* The same with ledgers, and with what the caller wants to have kept until then (freed by free). */
+typedef void(px_admin_render_ledgers_fn)(struct px_admin *admin, struct tn_api_call *call,
+                                         const struct px_stats *stats, void *question);
+void px_admin_with_ledgers(struct px_admin *admin, struct tn_api_call *call,
+                           px_admin_render_ledgers_fn *render, void *question);
 
 /* Counters came that admin->collecting was raised for: the last step of their receiver. */
 void px_admin_collected(struct px_admin *admin);
@@ -37,6 +44,11 @@ json_t *px_share_json(const struct px_admin *admin, const struct px_stats *stats
 /* The duration below which that part of the counts (0 to 1) lies, in ms, straight within a bucket;
  * negative when nothing was counted. */
 double px_share_quantile_ms(const uint64_t *buckets, double part);
+
+/* The counters of one mirror since it was set; new reference. */
+json_t *px_share_mirror_json(const struct px_admin *admin, const struct px_stats *stats,
+                             const struct px_snapshot_rule *rule,
+                             const struct px_snapshot_mirror *mirror);
 
 /* How many requests each version may be off what it should have, at the most. */
 double px_share_bound(uint32_t positive_count);

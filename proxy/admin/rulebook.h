@@ -35,6 +35,9 @@ struct px_publisher {
                     void *context);
     void (*collect)(void *workers, void (*on_stats)(void *context, struct px_stats *stats),
                     void *context);
+    /* The same with ledgers; may be NULL in a test. */
+    void (*collect_ledgers)(void *workers, void (*on_stats)(void *context, struct px_stats *stats),
+                            void *context);
     void (*break_off)(void *workers, const struct px_selection *selection,
                       void (*on_done)(void *context, uint32_t count), void *context);
     void *workers;

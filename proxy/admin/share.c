@@ -177,17 +177,18 @@ static void mirror_since(const struct px_stats_mirror *now, const struct px_stat
         ret_mirror->passed_over[i] -= base->passed_over[i];
 }
 
-static json_t *mirror_json(const struct px_admin *admin, const struct px_stats *stats,
-                           const struct rule_view *view, const struct px_snapshot_mirror *mirror)
+json_t *px_share_mirror_json(const struct px_admin *admin, const struct px_stats *stats,
+                             const struct px_snapshot_rule *rule,
+                             const struct px_snapshot_mirror *mirror)
 {
-    const struct px_baseline *base = px_rulebook_baseline(admin->book, view->rule->stat);
-    uint32_t to = view->snapshot->versions[mirror->to].stat;
+    const struct px_baseline *base = px_rulebook_baseline(admin->book, rule->stat);
+    uint32_t to = px_rulebook_snapshot(admin->book)->versions[mirror->to].stat;
     json_t *dropped = json_object();
     json_t *failed = json_object();
     json_t *passed = json_object();
     struct px_stats_mirror counts;
 
-    mirror_since(stats->mirrors[view->rule->stat][to], base ? &base->mirrors[to] : NULL, &counts);
+    mirror_since(stats->mirrors[rule->stat][to], base ? &base->mirrors[to] : NULL, &counts);
     for (uint32_t i = 0; i < PX_MIRROR_DROP_COUNT; i++)
         json_object_set_new(dropped, px_mirror_drop_label(i),
                             json_integer((json_int_t)counts.dropped[i]));
@@ -234,7 +235,8 @@ static json_t *rule_json(const struct px_admin *admin, const struct px_stats *st
     for (uint32_t i = 0; i < view->rule->version_count; i++)
         json_array_append_new(versions, version_json(view, i));
     for (uint32_t i = 0; i < view->rule->mirror_count; i++)
-        json_array_append_new(mirrors, mirror_json(admin, stats, view, &view->rule->mirrors[i]));
+        json_array_append_new(
+            mirrors, px_share_mirror_json(admin, stats, view->rule, &view->rule->mirrors[i]));
     json_t *rule = json_pack(
         "{s:s, s:s?, s:o, s:s, s:I, s:o, s:o, s:o}", "name", view->rule->rule->name, "stable",
         view->rule->rule->stable, "sticky", sticky_json(&view->rule->rule->sticky), "since",

@@ -78,6 +78,7 @@ struct px_limits {
     uint64_t ejection_max_ms;     /* ejection_max_time: 5 min */
     uint32_t mirror_in_flight;    /* mirror_in_flight: 256 */
     uint32_t mirror_buffer_bytes; /* mirror_buffer: 64 KiB */
+    uint32_t compare_body_bytes;  /* compare_body: 64 KiB */
     uint64_t mirror_memory_bytes; /* mirror_memory: 16 MiB per process */
     uint64_t mirror_connect_ms;   /* mirror_connect: 1 s */
     uint64_t mirror_total_ms;     /* mirror_total: 10 s */

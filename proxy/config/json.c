@@ -186,7 +186,8 @@ static json_t *write_mirror(const struct px_mirror *mirror)
         (is_all || put_text(object, "percent", px_units_write_percent(mirror->ppm, percent))) &&
         put_methods(object, mirror) && (!mirror->sample_key || put_text(object, "sample", "key")) &&
         put_drop_headers(object, mirror) &&
-        put_size(object, "max_body", mirror->max_body_bytes, PX_MIRROR_MAX_BODY);
+        put_size(object, "max_body", mirror->max_body_bytes, PX_MIRROR_MAX_BODY) &&
+        px_put_compare(object, mirror);
     return checked(object, ok);
 }
 
@@ -287,14 +288,25 @@ static int hash_piece(const char *bytes, size_t len, void *state)
     return XXH3_64bits_update(state, bytes, len) == XXH_OK ? 0 : -1;
 }
 
-uint64_t px_rule_hash(const struct px_rule *rule)
+/* 0: out of memory. Takes the object over. */
+static uint64_t hash_json(json_t *object)
 {
     XXH3_state_t *state = XXH3_createState();
-    json_t *object = px_rule_to_json(rule);
     bool ok = state && object && XXH3_64bits_reset(state) == XXH_OK &&
               json_dump_callback(object, hash_piece, state, JSON_COMPACT) == 0;
     uint64_t hash = ok ? XXH3_64bits_digest(state) : 0;
     json_decref(object);
     XXH3_freeState(state);
     return ok && hash == 0 ? 1 : hash;
+}
+
+uint64_t px_rule_hash(const struct px_rule *rule)
+{
+    return hash_json(px_rule_to_json(rule));
+}
+
+uint64_t px_compare_id(const struct px_mirror *mirror)
+{
+    json_t *object = json_object();
+    return hash_json(checked(object, object && px_put_compare(object, mirror)));
 }

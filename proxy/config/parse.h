@@ -80,6 +80,9 @@ bool px_parse_string(struct px_parser *parser, const struct px_node *node, const
 bool px_parse_path(struct px_parser *parser, const struct px_node *node, char **target);
 bool px_parse_token(struct px_parser *parser, const struct px_node *node, const char *what,
                     char **target);
+/* A list of names of headers, none twice. */
+bool px_parse_names(struct px_parser *parser, const struct px_node *node, const char *what,
+                    uint32_t max, char ***target, uint32_t *ret_count);
 /* A name of [A-Za-z0-9._-] and `extra`, 1 to max bytes. */
 bool px_parse_name(struct px_parser *parser, const struct px_node *node, const char *extra,
                    size_t max, char **target);
@@ -168,6 +171,16 @@ void px_parse_guard(struct px_parser *parser, const struct px_node *node, struct
 void px_parse_goals(struct px_parser *parser, const struct px_node *node, struct px_rule *rule);
 void px_parse_sticky(struct px_parser *parser, const struct px_node *node, struct px_rule *rule);
 void px_parse_mirror(struct px_parser *parser, const struct px_node *node, struct px_rule *rule);
+void px_parse_compare(struct px_parser *parser, const struct px_node *node,
+                      struct px_mirror *mirror);
+void px_parse_baseline(struct px_parser *parser, const struct px_node *node,
+                       struct px_mirror *mirror);
+
+/* A regular expression, compiled (pcre2_code), or NULL with a message. */
+void *px_compile_regex(struct px_parser *parser, const struct px_node *node);
+
+/* json_compare.c: puts compare, baseline and keep_pairs; false: no memory. */
+bool px_put_compare(json_t *object, const struct px_mirror *mirror);
 
 /* What no key can check alone (parse_checks.c). */
 void px_check_rule(struct px_parser *parser, const struct px_node *node,

@@ -33,17 +33,16 @@ static const struct {
     {"regex", PX_MATCH_REGEX}, {"present", PX_MATCH_PRESENT},
 };
 
-static void compile(struct px_parser *parser, const struct px_node *node,
-                    struct px_match_value *value)
+void *px_compile_regex(struct px_parser *parser, const struct px_node *node)
 {
     int code;
     size_t offset;
     /* Fields are bytes: no UTF mode, not even when the expression asks for it; '$' is the end. */
-    value->regex = pcre2_compile((PCRE2_SPTR)node->text.ptr, node->text.len,
-                                 PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_DOLLAR_ENDONLY, &code,
-                                 &offset, NULL);
-    if (value->regex) {
-        return;
+    void *regex = pcre2_compile((PCRE2_SPTR)node->text.ptr, node->text.len,
+                                PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_DOLLAR_ENDONLY, &code,
+                                &offset, NULL);
+    if (regex) {
+        return regex;
     }
     char why[160] = "";
     pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof(why));
@@ -53,6 +52,7 @@ static void compile(struct px_parser *parser, const struct px_node *node,
     px_text_add(&text, " is wrong at character %zu: %s", offset + 1, why);
     uint32_t column = node->text_column ? node->text_column + (uint32_t)offset : node->column;
     px_error_at(parser, node->line, column, "%s", text.bytes);
+    return NULL;
 }
 
 static bool is_method(struct tn_str text)
@@ -133,7 +133,7 @@ static void key_kind(struct px_parser *parser, const struct px_node *node, const
         return;
     }
     if (value->kind == PX_MATCH_REGEX && node->text.len > 0) {
-        compile(parser, node, value);
+        value->regex = px_compile_regex(parser, node);
     } else {
         check_text(parser, node, target);
     }

@@ -67,26 +67,22 @@ static void key_drop_headers(struct px_parser *parser, const struct px_node *nod
 {
     (void)key;
     struct px_mirror *mirror = context;
-    if (!px_parse_list(parser, node, "names such as [Authorization, Cookie]", DROP_HEADERS_MAX)) {
-        return;
-    }
-    mirror->drop_headers = px_parser_alloc(parser, node->count, sizeof(*mirror->drop_headers));
-    if (!mirror->drop_headers) {
-        return;
-    }
-    PX_NODE_FOR_EACH (item, node) {
-        char **name = &mirror->drop_headers[mirror->drop_header_count];
-        if (!px_parse_token(parser, item, "the name of a header", name)) {
-            continue;
-        }
-        for (uint32_t i = 0; i < mirror->drop_header_count; i++) {
-            if (tn_str_equal_nocase(tn_str_of(mirror->drop_headers[i]), tn_str_of(*name))) {
-                px_error(parser, item, "drop_headers: %s is named twice", *name);
-                break;
-            }
-        }
-        mirror->drop_header_count++;
-    }
+    px_parse_names(parser, node, "names such as [Authorization, Cookie]", DROP_HEADERS_MAX,
+                   &mirror->drop_headers, &mirror->drop_header_count);
+}
+
+static void key_compare(struct px_parser *parser, const struct px_node *node,
+                        const struct px_key *key, void *context)
+{
+    (void)key;
+    px_parse_compare(parser, node, context);
+}
+
+static void key_baseline(struct px_parser *parser, const struct px_node *node,
+                         const struct px_key *key, void *context)
+{
+    (void)key;
+    px_parse_baseline(parser, node, context);
 }
 
 static const struct px_key mirror_keys[] = {
@@ -100,10 +96,25 @@ static const struct px_key mirror_keys[] = {
      .offset = offsetof(struct px_mirror, max_body_bytes),
      .min = 0,
      .max = PX_NO_LIMIT},
-    {.name = "compare"},
-    {.name = "baseline"},
+    {.name = "compare", .parse = key_compare},
+    {.name = "baseline", .parse = key_baseline},
     {.name = "keep_pairs"},
 };
+
+/* What is of no use without `compare`. */
+static void check_compare(struct px_parser *parser, const struct px_node *item)
+{
+    static const char *const parts[] = {"baseline", "keep_pairs"};
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        const struct px_node *part = px_node_find(item, parts[i]);
+
+        if (part && !px_node_means(item, "compare")) {
+            px_error(parser, part->key, "'%s' needs 'compare': nothing is compared without it",
+                     parts[i]);
+        }
+    }
+}
 
 static void check_to(struct px_parser *parser, const struct px_node *item,
                      const struct px_rule *rule)
@@ -135,6 +146,7 @@ void px_parse_mirror(struct px_parser *parser, const struct px_node *node, struc
         if (px_parse_map(parser, item, "a mirror", mirror_keys,
                          sizeof(mirror_keys) / sizeof(mirror_keys[0]), mirror)) {
             check_to(parser, item, rule);
+            check_compare(parser, item);
         }
     }
 }

@@ -115,6 +115,33 @@ bool px_parse_token(struct px_parser *parser, const struct px_node *node, const 
     return store(parser, node->text, target);
 }
 
+bool px_parse_names(struct px_parser *parser, const struct px_node *node, const char *what,
+                    uint32_t max, char ***target, uint32_t *ret_count)
+{
+    if (!px_parse_list(parser, node, what, max)) {
+        return false;
+    }
+    *target = px_parser_alloc(parser, node->count, sizeof(**target));
+    if (!*target) {
+        return false;
+    }
+    PX_NODE_FOR_EACH (item, node) {
+        char **name = &(*target)[*ret_count];
+        if (!px_parse_token(parser, item, "the name of a header", name)) {
+            continue;
+        }
+        for (uint32_t i = 0; i < *ret_count; i++) {
+            if (tn_str_equal_nocase(tn_str_of((*target)[i]), tn_str_of(*name))) {
+                px_error(parser, item, "%.*s: %s is named twice", TN_STR_ARGS(node->key->text),
+                         *name);
+                break;
+            }
+        }
+        (*ret_count)++;
+    }
+    return true;
+}
+
 bool px_parse_name(struct px_parser *parser, const struct px_node *node, const char *extra,
                    size_t max, char **target)
 {

@@ -37,6 +37,8 @@ static void deinit_mirror(struct px_mirror *mirror)
         free(mirror->drop_headers[i]);
     }
     free(mirror->drop_headers);
+    px_compare_free(mirror->compare);
+    px_mirror_baseline_deinit(&mirror->baseline);
     free(mirror->to);
 }
 

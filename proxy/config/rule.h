@@ -10,7 +10,7 @@
 #ifndef PX_CONFIG_RULE_H
 #define PX_CONFIG_RULE_H
 
-#include "lib/base/str.h"
+#include "proxy/config/compare.h"
 #include "strategies/traffic/strategy.h"
 
 #include <jansson.h>
@@ -74,7 +74,10 @@ struct px_mirror {
     bool sample_key;
     char **drop_headers;
     uint32_t drop_header_count;
-    uint64_t max_body_bytes; /* default 16 MiB */
+    uint64_t max_body_bytes;    /* default 16 MiB */
+    struct px_compare *compare; /* NULL: answers are discarded */
+    struct px_mirror_baseline baseline;
+    uint32_t keep_pairs; /* the last answers that differed, with their bodies */
 };
 
 /* Why a request of a rule is not one that a mirror of it copies. X(enumerator, label) */
@@ -163,6 +166,9 @@ static inline bool px_rule_matches_all(const struct px_rule *rule)
  * NULL when out of memory.
  */
 json_t *px_rule_to_json(const struct px_rule *rule);
+
+/* Hash of how a mirror's answers are compared; never 0, unless out of memory. */
+uint64_t px_compare_id(const struct px_mirror *mirror);
 
 /* Hash of px_rule_to_json's canonical text: two rules of equal hash mean the same. 0: out of
  * memory.

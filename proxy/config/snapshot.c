@@ -173,6 +173,10 @@ static int build_mirror(struct build *build, const struct px_snapshot_rule *befo
     uint64_t seed = XXH3_64bits_withSeed(said->to, strlen(said->to), rule->seed);
     mirror->to = px_snapshot_find_version(build->snapshot, said->to);
     assert(mirror->to != STRATEGY_NONE);
+    mirror->compare_id = said->compare ? px_compare_id(said) : 0;
+    if (said->compare && mirror->compare_id == 0) {
+        return -ENOMEM;
+    }
     for (uint32_t i = 0; before && i < before->mirror_count; i++) {
         const struct px_snapshot_mirror *other = &before->mirrors[i];
         if (strcmp(other->mirror->to, said->to) == 0 && other->mirror->ppm == said->ppm &&

@@ -84,6 +84,7 @@ struct px_snapshot_mirror {
     const struct px_mirror *mirror;
     uint32_t to; /* version number */
     struct px_deal *deal;
+    uint64_t compare_id; /* of how its answers are compared: counts of two are not added */
 };
 
 struct px_snapshot_rule {

@@ -1,5 +1,7 @@
 #include "proxy/mirror/copy.h"
 
+#include "lib/base/clock.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -31,6 +33,8 @@ static bool on_answer_end(struct px_mirror_copy *copy, size_t left)
     bool is_healthy;
 
     if (copy->answer.status >= 200) {
+        if (copy->compared)
+            px_capture_end(px_case_capture(copy->compared, copy->place));
         is_healthy =
             left == 0 && copy->is_complete && copy->answer.keep_alive && !copy->answer.until_close;
         px_copy_over(copy, PX_COPY_ANSWERED, is_healthy);
@@ -46,15 +50,26 @@ static bool on_answer_end(struct px_mirror_copy *copy, size_t left)
     return true;
 }
 
+static void take_head(struct px_mirror_copy *copy)
+{
+    copy->first_ns = tn_clock_system.monotonic_ns(tn_clock_system.context);
+    px_capture_head(px_case_capture(copy->compared, copy->place), &copy->answer);
+}
+
 /* One step's events. False: the copy is over. */
 static bool take_step(struct px_mirror_copy *copy, const struct tn_http_step *step, size_t left)
 {
-    if ((step->events & TN_HTTP_STEP_HEAD) && copy->answer.status >= 200)
+    if ((step->events & TN_HTTP_STEP_HEAD) && copy->answer.status >= 200) {
         copy->status = copy->answer.status;
+        if (copy->compared)
+            take_head(copy);
+    }
     copy->drained += step->body_len;
+    if (copy->compared && step->body_len > 0)
+        px_capture_body(px_case_capture(copy->compared, copy->place), step->body, step->body_count);
     if (step->events & TN_HTTP_STEP_END)
         return on_answer_end(copy, left);
-    if (copy->drained > PX_COPY_DRAIN_BYTES) {
+    if (copy->drained > (copy->compared ? PX_COPY_COMPARE_BYTES : PX_COPY_DRAIN_BYTES)) {
         px_copy_over(copy, PX_COPY_ANSWERED, false);
         return false;
     }
@@ -115,11 +130,14 @@ static void on_eof(struct px_upstream *upstream)
     struct px_mirror_copy *copy = upstream->user;
     struct tn_http_step step;
 
-    if (tn_http_parser_finish(&upstream->parser, &step) == TN_HTTP_OK &&
-        (step.events & TN_HTTP_STEP_END) && copy->status)
-        px_copy_over(copy, PX_COPY_ANSWERED, false);
-    else
+    if (tn_http_parser_finish(&upstream->parser, &step) != TN_HTTP_OK ||
+        !(step.events & TN_HTTP_STEP_END) || !copy->status) {
         px_copy_over(copy, PX_COPY_RESET, false);
+        return;
+    }
+    if (copy->compared)
+        px_capture_end(px_case_capture(copy->compared, copy->place));
+    px_copy_over(copy, PX_COPY_ANSWERED, false);
 }
 
 static void on_broken(struct px_upstream *upstream, int error)

@@ -37,7 +37,7 @@ static void mark_sent(struct px_mirror_copy *copy)
         return;
     copy->is_sent = true;
     copy->counters->sent++;
-    if ((mirrors->told & bit) || !mirrors->options.on_first_sent)
+    if ((mirrors->told & bit) || !mirrors->options.on_first_sent || copy->end.is_baseline)
         return;
     mirrors->told |= bit;
     mirrors->options.on_first_sent(mirrors->options.context, copy->end.to);
@@ -74,12 +74,25 @@ static void give_back(struct px_mirror_copy *copy, bool healthy)
     free(copy->partial);
     copy->waiting = NULL;
     copy->partial = NULL;
-    atomic_fetch_sub_explicit(options->memory, copy->charged, memory_order_relaxed);
-    options->stats->mirror_memory_bytes -= copy->charged;
+    px_mirrors_uncharge(copy->mirrors, copy->charged);
     copy->charged = 0;
     if (copy->is_counted)
         atomic_fetch_sub_explicit(options->in_flight, 1, memory_order_relaxed);
     copy->is_counted = false;
+}
+
+/* The case hears of it before on_end: the snapshot that its configuration is of may go with that.
+ */
+static void tell_case(struct px_mirror_copy *copy, enum px_copy_why why)
+{
+    struct px_mirror_case *compared = copy->compared;
+
+    copy->compared = NULL;
+    if (compared)
+        px_case_leave(compared, copy->place, copy->is_sent, why == PX_COPY_ANSWERED,
+                      copy->first_ns > copy->asked_ns && copy->asked_ns > 0
+                          ? (copy->first_ns - copy->asked_ns) / 1000
+                          : UINT64_MAX);
 }
 
 void px_copy_over(struct px_mirror_copy *copy, enum px_copy_why why, bool healthy)
@@ -90,6 +103,7 @@ void px_copy_over(struct px_mirror_copy *copy, enum px_copy_why why, bool health
     copy->is_live = false;
     count_end(copy, why);
     give_back(copy, healthy);
+    tell_case(copy, why);
     tn_list_remove(&copy->node);
     copy->end.status = copy->status;
     copy->end.duration_us =
@@ -102,26 +116,35 @@ void px_copy_over(struct px_mirror_copy *copy, enum px_copy_why why, bool health
         free(copy);
 }
 
+bool px_mirrors_charge(struct px_mirrors *mirrors, uint64_t bytes)
+{
+    const struct px_mirrors_options *options = &mirrors->options;
+
+    if (atomic_fetch_add_explicit(options->memory, bytes, memory_order_relaxed) + bytes >
+        options->limits->mirror_memory_bytes) {
+        atomic_fetch_sub_explicit(options->memory, bytes, memory_order_relaxed);
+        return false;
+    }
+    options->stats->mirror_memory_bytes += bytes;
+    return true;
+}
+
+void px_mirrors_uncharge(struct px_mirrors *mirrors, uint64_t bytes)
+{
+    atomic_fetch_sub_explicit(mirrors->options.memory, bytes, memory_order_relaxed);
+    mirrors->options.stats->mirror_memory_bytes -= bytes;
+}
+
 bool px_copy_charge(struct px_mirror_copy *copy, uint64_t more)
 {
-    const struct px_mirrors_options *options = &copy->mirrors->options;
     uint64_t want = sizeof(*copy) + copy->waiting_size + copy->partial_len + more;
 
     if (copy->upstream)
         want += tn_stream_queued(&copy->upstream->stream);
-    if (want <= copy->charged) {
-        atomic_fetch_sub_explicit(options->memory, copy->charged - want, memory_order_relaxed);
-        options->stats->mirror_memory_bytes -= copy->charged - want;
-        copy->charged = want;
-        return true;
-    }
-    more = want - copy->charged;
-    if (atomic_fetch_add_explicit(options->memory, more, memory_order_relaxed) + more >
-        options->limits->mirror_memory_bytes) {
-        atomic_fetch_sub_explicit(options->memory, more, memory_order_relaxed);
+    if (want <= copy->charged)
+        px_mirrors_uncharge(copy->mirrors, copy->charged - want);
+    else if (!px_mirrors_charge(copy->mirrors, want - copy->charged))
         return false;
-    }
-    options->stats->mirror_memory_bytes += more;
     copy->charged = want;
     return true;
 }
@@ -262,6 +285,8 @@ bool px_copy_send(struct px_mirror_copy *copy, const struct tn_str *pieces, unsi
         px_copy_over(copy, error == -ENOMEM ? PX_COPY_MEMORY : PX_COPY_RESET, false);
         return false;
     }
+    if (copy->compared)
+        copy->asked_ns = tn_clock_system.monotonic_ns(tn_clock_system.context);
     free(copy->waiting);
     copy->waiting = NULL;
     copy->waiting_len = copy->waiting_size = 0;

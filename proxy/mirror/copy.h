@@ -16,12 +16,14 @@
 #ifndef PX_MIRROR_COPY_H
 #define PX_MIRROR_COPY_H
 
-#include "proxy/mirror/mirror.h"
+#include "proxy/mirror/case.h"
 
 #define PX_COPY_ID_BYTES 129 /* X-Request-Id as the HTTP room allows it, and a terminator */
 
 /* An answer's body beyond this is not worth a connection: it is closed instead of drained. */
 #define PX_COPY_DRAIN_BYTES (1u << 20)
+/* The same where it is compared: its hash is of use. */
+#define PX_COPY_COMPARE_BYTES (16u << 20)
 
 struct px_mirrors {
     struct px_mirrors_options options;
@@ -32,7 +34,12 @@ struct px_mirrors {
     uint32_t drop_size;
     char *head;                   /* scratch: TN_LOOP_OUT_BYTES */
     struct px_mirror_copy *spare; /* for one that finds no memory: dropped at once */
-    uint32_t told;                /* bit of each version's stat: on_first_sent was called */
+    struct tn_list cases;         /* open ones, and the one on the bench */
+    struct tn_list waiting;       /* for the bench */
+    uint32_t waiting_count;
+    struct px_compare_bench bench;
+    struct px_compare_tools tools; /* the loop's: groups and baselines by path */
+    uint32_t told;                 /* bit of each version's stat: on_first_sent was called */
     bool is_stopping;
 };
 
@@ -73,7 +80,11 @@ struct px_mirror_copy {
     uint64_t max_body;
     uint64_t body_len; /* of the request so far */
     uint64_t started_ns;
-    uint64_t drained; /* bytes of the answer's body */
+    uint64_t asked_ns;               /* of a compared copy: when its last bytes were handed over */
+    uint64_t first_ns;               /* the first byte of its answer */
+    struct px_mirror_case *compared; /* NULL: not compared */
+    uint32_t place;                  /* of its side */
+    uint64_t drained;                /* bytes of the answer's body */
     uint32_t interim_count;
     unsigned status; /* of the answer; 0: none yet */
     bool has_handle; /* the session has it */
@@ -95,6 +106,10 @@ struct px_mirror_copy {
  * told. Frees the copy unless the session has its handle. May be called from any callback.
  */
 void px_copy_over(struct px_mirror_copy *copy, enum px_copy_why why, bool healthy);
+
+/* Bytes of the process's budget that are no copy's; false: used up, nothing changed. */
+bool px_mirrors_charge(struct px_mirrors *mirrors, uint64_t bytes);
+void px_mirrors_uncharge(struct px_mirrors *mirrors, uint64_t bytes);
 
 /*
  * Makes the budget know what this copy holds, and `more` bytes that it is about to. False when the

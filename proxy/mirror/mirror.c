@@ -7,6 +7,16 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static void free_parts(struct px_mirrors *mirrors)
+{
+    px_compare_tools_deinit(&mirrors->tools);
+    px_compare_tools_deinit(&mirrors->bench.tools);
+    free(mirrors->spare);
+    free(mirrors->drops);
+    free(mirrors->head);
+    free(mirrors);
+}
+
 int px_mirrors_new(const struct px_mirrors_options *options, struct px_mirrors **ret_mirrors)
 {
     struct px_mirrors *mirrors = calloc(1, sizeof(*mirrors));
@@ -15,15 +25,17 @@ int px_mirrors_new(const struct px_mirrors_options *options, struct px_mirrors *
         return -ENOMEM;
     mirrors->head = malloc(TN_LOOP_OUT_BYTES);
     mirrors->spare = malloc(sizeof(*mirrors->spare));
-    if (!mirrors->head || !mirrors->spare) {
-        free(mirrors->head);
-        free(mirrors->spare);
-        free(mirrors);
+    if (!mirrors->head || !mirrors->spare || px_compare_tools_init(&mirrors->tools) != 0 ||
+        px_compare_tools_init(&mirrors->bench.tools) != 0) {
+        free_parts(mirrors);
         return -ENOMEM;
     }
     mirrors->options = *options;
+    mirrors->bench.budget.seed = options->seed;
     tn_list_init(&mirrors->copies);
     tn_list_init(&mirrors->shells);
+    tn_list_init(&mirrors->cases);
+    tn_list_init(&mirrors->waiting);
     /* no counters: a mirror's failures are not its endpoint's */
     px_pool_init(&mirrors->pool, options->loop, options->limits, NULL);
     *ret_mirrors = mirrors;
@@ -36,6 +48,7 @@ void px_mirrors_stop(struct px_mirrors *mirrors)
     while (!tn_list_is_empty(&mirrors->copies))
         px_copy_over(TN_CONTAINER_OF(mirrors->copies.next, struct px_mirror_copy, node),
                      PX_COPY_STOPPED, false);
+    px_cases_stop(mirrors);
     px_pool_stop(&mirrors->pool);
 }
 
@@ -44,11 +57,9 @@ void px_mirrors_free(struct px_mirrors *mirrors)
     if (!mirrors)
         return;
     assert(tn_list_is_empty(&mirrors->copies) && tn_list_is_empty(&mirrors->shells));
+    assert(tn_list_is_empty(&mirrors->cases) && tn_list_is_empty(&mirrors->waiting));
     assert(mirrors->pool.open_count == 0);
-    free(mirrors->spare);
-    free(mirrors->drops);
-    free(mirrors->head);
-    free(mirrors);
+    free_parts(mirrors);
 }
 
 void px_mirrors_tell_anew(struct px_mirrors *mirrors)
@@ -77,7 +88,8 @@ static void init_copy(struct px_mirror_copy *copy, struct px_mirrors *mirrors,
 
     memset(copy, 0, offsetof(struct px_mirror_copy, answer));
     copy->mirrors = mirrors;
-    copy->counters = stats->mirrors[begin->rule][begin->to];
+    copy->counters =
+        begin->is_baseline ? stats->baselines[begin->rule] : stats->mirrors[begin->rule][begin->to];
     assert(copy->counters);
     tn_list_push_back(&mirrors->copies, &copy->node);
     tn_deadline_init(&copy->deadline, on_deadline);
@@ -94,8 +106,14 @@ static void init_copy(struct px_mirror_copy *copy, struct px_mirrors *mirrors,
                                        .to = begin->to,
                                        .endpoint = begin->endpoint,
                                        .revision = begin->revision,
+                                       .is_baseline = begin->is_baseline,
                                        .owner = begin->owner};
     copy->counters->selected++;
+    if (!begin->compared)
+        return;
+    copy->compared = begin->compared;
+    copy->place = begin->is_baseline ? PX_CASE_BASELINE : begin->place;
+    px_case_join(copy->compared, copy->place, begin);
 }
 
 /* PX_COPY_WHY_COUNT, or why there can be no copy. */

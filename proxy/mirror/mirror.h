@@ -34,6 +34,7 @@ struct px_mirror_end {
     unsigned status;     /* 0: none */
     uint64_t duration_us;
     uint64_t revision;
+    bool is_baseline;
     void *owner; /* of px_mirror_begin: keeps endpoint and snapshot alive until now */
 };
 
@@ -41,12 +42,15 @@ struct px_mirrors_options {
     struct tn_loop *loop;
     const struct px_limits *limits;
     struct px_stats *stats;
+    uint64_t seed; /* of the hashes that a comparison tells: random, the same on all loops */
     _Atomic uint64_t *memory;    /* bytes of the process, shared */
     _Atomic uint32_t *in_flight; /* copies of the process, shared */
     void (*on_end)(void *context, const struct px_mirror_end *end); /* may be NULL */
     /* The first byte of a copy went to this version (its stat): once until px_mirrors_tell_anew().
      * May be NULL. */
     void (*on_first_sent)(void *context, uint32_t to);
+    /* A case is over: its owner may go. May be NULL where there are no cases. */
+    void (*on_compared)(void *context, void *owner);
     void *context;
 };
 
@@ -72,7 +76,12 @@ struct px_mirror_begin {
     const struct px_mirror *mirror; /* lives as long as the snapshot: not kept */
     uint32_t rule, to;              /* stat numbers */
     uint64_t revision;
-    void *owner; /* given back by on_end, after the connection was released */
+    void *owner;                     /* given back by on_end, after the connection was released */
+    struct px_mirror_case *compared; /* NULL: its answer is not compared */
+    uint32_t place;                  /* of the mirror in its rule; of a baseline: of the mirror that
+                                        wants it */
+    uint64_t config_id;              /* of the snapshot's mirror */
+    bool is_baseline;                /* sent to the version that answers: not a mirror's copy */
 };
 
 /* NULL when it was dropped at once (counted). A request without body is ended by px_mirror_end()
@@ -88,5 +97,30 @@ void px_mirror_end(struct px_mirror_copy *copy);
 
 /* The client left before its request was complete, or the body was broken. */
 void px_mirror_abort(struct px_mirror_copy *copy);
+
+/* --- comparison --------------------------------------------------------------------------------
+ */
+
+/*
+ * A request of which the answers are to be compared: begun before its copies, told of the answer
+ * that the user gets, ended once. NULL: no memory, nothing is compared; then owner stays the
+ * caller's, else on_compared gives it back.
+ */
+struct px_mirror_case;
+struct px_mirror_case *px_mirror_case_begin(struct px_mirrors *mirrors, struct tn_str path,
+                                            struct tn_str request_id, void *owner);
+
+/* Whether this path is one of the mirror's baseline. */
+bool px_mirror_case_wants_baseline(const struct px_mirror_case *compared,
+                                   const struct px_mirror *mirror);
+
+/* The final answer's head, and how long it took to come; its body as it comes. */
+void px_mirror_case_head(struct px_mirror_case *compared, const struct tn_http_head *head,
+                         uint64_t first_byte_us);
+void px_mirror_case_body(struct px_mirror_case *compared, const struct tn_str *pieces,
+                         unsigned count);
+
+/* is_whole: the answer was complete. The handle is gone. */
+void px_mirror_case_end(struct px_mirror_case *compared, bool is_whole);
 
 #endif

@@ -98,6 +98,7 @@ static void free_exchange(struct px_exchange *exchange)
 {
     struct px_session *session = exchange->client->session;
 
+    px_exchange_compare_end(exchange, false);
     if (exchange->forward != exchange->forward_inline)
         free(exchange->forward);
     free(exchange->partial);
@@ -241,7 +242,7 @@ void px_exchange_finish(struct px_exchange *exchange)
                             !client->session->is_stopping;
 
     if (exchange->request_state != PX_REQUEST_DONE)
-        px_request_abort_mirrors(exchange);
+        px_exchange_abort_mirrors(exchange);
     end(exchange);
     if (!is_next_possible) {
         px_client_linger(client);
@@ -259,7 +260,7 @@ void px_exchange_abandon(struct px_exchange *exchange, enum px_failure failure)
         exchange->client->stream.is_reset = true;
     if (exchange->upstream)
         px_exchange_release(exchange, false);
-    px_request_abort_mirrors(exchange);
+    px_exchange_abort_mirrors(exchange);
     /* A connection that sent nothing is no request: neither counted nor logged. */
     if (exchange->request_state == PX_REQUEST_HEAD && !exchange->status &&
         tn_http_parser_is_fresh(&exchange->client->parser)) {

@@ -21,6 +21,7 @@
 
 #include <netinet/in.h>
 
+#define PX_EXCHANGE_COPIES (PX_MIRRORS_MAX + 1) /* of each mirror, and the baseline's */
 #define PX_HEAD_INLINE_BYTES 2048
 #define PX_REQUEST_ID_BYTES 128
 #define PX_ADDRESS_BYTES INET6_ADDRSTRLEN
@@ -64,7 +65,8 @@ struct px_exchange {
     struct px_decision decision;
     uint8_t goals;           /* bit i: its head is one that rule->goals[i] asks for */
     struct px_waiter waiter; /* for an endpoint with room */
-    struct px_mirror_copy *mirrors[PX_MIRRORS_MAX];
+    struct px_mirror_copy *mirrors[PX_EXCHANGE_COPIES];
+    struct px_mirror_case *compared; /* NULL: the answer is compared with nothing */
 
     char *forward; /* the head as forwarded; kept for a retry and for the log */
     uint32_t forward_len;
@@ -114,7 +116,18 @@ void px_request_flush(struct px_exchange *exchange);
 void px_request_wait(
     struct px_exchange *exchange); /* sets the deadline for the upstream's first byte */
 void px_request_read_body(struct px_exchange *exchange); /* starts to measure the body's speed */
-void px_request_abort_mirrors(struct px_exchange *exchange);
+
+/* mirrors.c */
+void px_exchange_count_passed_over(const struct px_exchange *exchange, bool is_refused);
+void px_exchange_begin_mirrors(struct px_exchange *exchange,
+                               const struct tn_http_forward_request *primary);
+void px_exchange_feed_mirrors(struct px_exchange *exchange, const struct tn_http_step *step);
+void px_exchange_end_mirrors(struct px_exchange *exchange);
+void px_exchange_abort_mirrors(struct px_exchange *exchange);
+/* The head of the final answer is there; only where the exchange is compared. */
+void px_exchange_compare_head(struct px_exchange *exchange);
+/* The answer is complete, or will never be. */
+void px_exchange_compare_end(struct px_exchange *exchange, bool is_whole);
 
 /* connect.c */
 void px_exchange_connect(struct px_exchange *exchange);

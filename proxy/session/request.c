@@ -103,71 +103,6 @@ static int write_forward(struct px_exchange *exchange, const struct tn_http_forw
     return 0;
 }
 
-/* Every request of the rule is either selected by a mirror or passed over by it. */
-static void count_passed_over(const struct px_exchange *exchange, bool is_refused)
-{
-    const struct px_snapshot_rule *rule = exchange->rule;
-    const struct px_snapshot_version *versions = exchange->rules->snapshot->versions;
-    struct px_stats *stats = exchange->client->session->stats;
-
-    for (uint32_t i = 0; i < rule->mirror_count; i++) {
-        struct px_stats_mirror *counters =
-            stats->mirrors[rule->stat][versions[rule->mirrors[i].to].stat];
-        uint32_t pass = is_refused ? PX_MIRROR_PASS_REFUSED : exchange->decision.passes[i];
-
-        if (pass != PX_MIRROR_PASS_COUNT)
-            counters->passed_over[pass]++;
-    }
-}
-
-/* Each copy keeps the snapshot, and with it the endpoint, alive until px_mirrors_options.on_end. */
-static void begin_mirrors(struct px_exchange *exchange,
-                          const struct tn_http_forward_request *primary)
-{
-    const struct px_snapshot_rule *rule = exchange->rule;
-    struct px_session *session = exchange->client->session;
-
-    for (uint32_t i = 0; i < rule->mirror_count; i++) {
-        const struct px_snapshot_mirror *mirror = &rule->mirrors[i];
-        const struct px_snapshot_version *to = &exchange->rules->snapshot->versions[mirror->to];
-        struct px_mirror_begin begin = {
-            .head = &exchange->request,
-            .how = primary,
-            .mirror = mirror->mirror,
-            .rule = rule->stat,
-            .to = to->stat,
-            .revision = exchange->rules->snapshot->revision,
-        };
-        uint32_t place;
-
-        if (!(exchange->decision.mirrors & (1u << i)))
-            continue;
-        place = px_route_mirror_endpoint(exchange->rules->snapshot, &session->route,
-                                         &exchange->decision, i);
-        begin.endpoint = place == STRATEGY_NONE ? NULL : to->endpoints[place];
-        begin.owner = px_snapshot_use_take(exchange->rules);
-        exchange->mirrors[i] = px_mirror_begin(session->mirrors, &begin);
-    }
-}
-
-void px_request_abort_mirrors(struct px_exchange *exchange)
-{
-    for (uint32_t i = 0; i < PX_MIRRORS_MAX; i++) {
-        if (exchange->mirrors[i])
-            px_mirror_abort(exchange->mirrors[i]);
-        exchange->mirrors[i] = NULL;
-    }
-}
-
-static void end_mirrors(struct px_exchange *exchange)
-{
-    for (uint32_t i = 0; i < PX_MIRRORS_MAX; i++) {
-        if (exchange->mirrors[i])
-            px_mirror_end(exchange->mirrors[i]);
-        exchange->mirrors[i] = NULL;
-    }
-}
-
 static bool is_too_large(const struct px_exchange *exchange)
 {
     uint64_t max = exchange->rule->rule->max_body_bytes;
@@ -255,7 +190,7 @@ void px_request_head(struct px_exchange *exchange)
     is_ours = !error && is_for_us(exchange);
     refusal = is_ours ? PX_FAILURE_NONE : find_refusal(exchange, error);
     if (exchange->rule->mirror_count > 0)
-        count_passed_over(exchange, is_ours || refusal != PX_FAILURE_NONE);
+        px_exchange_count_passed_over(exchange, is_ours || refusal != PX_FAILURE_NONE);
     if (is_ours) {
         px_answer_options(exchange);
         return;
@@ -268,20 +203,11 @@ void px_request_head(struct px_exchange *exchange)
         exchange->total_deadline_ms =
             tn_loop_now_ms(session->loop) + exchange->rule->rule->timeouts.total_ms;
     if (exchange->decision.mirrors)
-        begin_mirrors(exchange, &how);
+        px_exchange_begin_mirrors(exchange, &how);
     exchange->is_head_unsent = true;
     if (tn_http_has_body(head))
         px_request_read_body(exchange);
     px_exchange_connect(exchange);
-}
-
-static void feed_mirrors(struct px_exchange *exchange, const struct tn_http_step *step)
-{
-    for (uint32_t i = 0; i < PX_MIRRORS_MAX; i++) {
-        if (exchange->mirrors[i] &&
-            !px_mirror_body(exchange->mirrors[i], step->body, step->body_count))
-            exchange->mirrors[i] = NULL;
-    }
 }
 
 void px_request_wait(struct px_exchange *exchange)
@@ -352,12 +278,12 @@ void px_request_body(struct px_exchange *exchange, const struct tn_http_step *st
         return;
     }
     if (step->body_len > 0)
-        feed_mirrors(exchange, step);
+        px_exchange_feed_mirrors(exchange, step);
     if (step->body_len > 0 && exchange->response_state == PX_RESPONSE_BODY)
         px_request_wait(exchange);
     if (is_end) {
         exchange->request_state = PX_REQUEST_DONE;
-        end_mirrors(exchange);
+        px_exchange_end_mirrors(exchange);
         px_request_wait(exchange);
     }
     if (exchange->upstream) {

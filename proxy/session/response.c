@@ -177,6 +177,8 @@ static void handle_head(struct reading *reading)
     exchange->is_keep_alive = exchange->is_keep_alive && how.keep_alive;
     exchange->status = exchange->response.status;
     exchange->response_state = PX_RESPONSE_BODY;
+    if (exchange->compared)
+        px_exchange_compare_head(exchange);
     px_exchange_set_deadline(exchange, exchange->rule->rule->timeouts.idle_ms);
 }
 
@@ -189,6 +191,7 @@ static void handle_end(struct reading *reading, bool extra)
                        exchange->request_state == PX_REQUEST_DONE && !exchange->is_request_cut;
 
     exchange->response_state = PX_RESPONSE_DONE;
+    px_exchange_compare_end(exchange, true);
     /* Reading may have been paused for a slow client: the pool wants to hear of idle connections.
      */
     tn_stream_resume(&exchange->upstream->stream);
@@ -203,6 +206,8 @@ static bool handle_step(struct reading *reading, const struct tn_http_step *step
         handle_head(reading);
         return !is_over(reading) && !reading->exchange->is_tunnel;
     }
+    if (step->body_len > 0 && reading->exchange->compared)
+        px_mirror_case_body(reading->exchange->compared, step->body, step->body_count);
     if (step->events & (TN_HTTP_STEP_BODY | TN_HTTP_STEP_END)) {
         write_to_client(reading, step);
         if (is_over(reading))

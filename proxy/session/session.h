@@ -49,6 +49,7 @@ struct px_session {
 
     /* private */
     struct px_retry_budget retries;
+    uint64_t baseline_n; /* requests that a baseline might have had */
     struct tn_list spare_exchanges;
     uint32_t spare_count;
     uint64_t date_s;

@@ -1,5 +1,7 @@
 #include "proxy/stats/stats.h"
 
+#include "lib/base/clock.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -24,6 +26,26 @@ static struct px_stats_mirror *need_mirror(struct px_stats *stats, uint32_t rule
     if (!*mirror)
         *mirror = calloc(1, sizeof(**mirror));
     return *mirror;
+}
+
+/* Begun anew with another configuration: counts of two would say nothing. */
+static struct px_ledger *need_ledger(struct px_stats *stats, uint32_t rule, uint32_t to,
+                                     uint64_t config_id, uint64_t now_s)
+{
+    struct px_ledger **ledger = &stats->ledgers[rule][to];
+
+    if (!*ledger && px_ledger_new(config_id, now_s, ledger) != 0)
+        return NULL;
+    if ((*ledger)->config_id != config_id)
+        px_ledger_restart(*ledger, config_id, now_s);
+    return *ledger;
+}
+
+static struct px_stats_mirror *need_baseline(struct px_stats *stats, uint32_t rule)
+{
+    if (!stats->baselines[rule])
+        stats->baselines[rule] = calloc(1, sizeof(struct px_stats_mirror));
+    return stats->baselines[rule];
 }
 
 int px_stats_new(struct px_stats **ret_stats)
@@ -53,7 +75,23 @@ void px_stats_free(struct px_stats *stats)
             free(stats->mirrors[rule][to]);
     for (uint32_t rule = 0; rule < PX_RULES_MAX; rule++)
         px_stats_trial_free(stats->trials[rule]);
+    for (uint32_t rule = 0; rule < PX_RULES_MAX; rule++) {
+        free(stats->baselines[rule]);
+        for (uint32_t to = 0; to < PX_VERSIONS_MAX; to++)
+            px_ledger_free(stats->ledgers[rule][to]);
+    }
     free(stats);
+}
+
+static bool adopt_compare(struct px_stats *stats, const struct px_snapshot_rule *rule,
+                          const struct px_snapshot_mirror *mirror, uint32_t to)
+{
+    uint64_t now_s = tn_clock_system.wall_ns(tn_clock_system.context) / 1000000000;
+
+    if (mirror->compare_id == 0)
+        return true;
+    return need_ledger(stats, rule->stat, to, mirror->compare_id, now_s) &&
+           (mirror->mirror->baseline.ppm == 0 || need_baseline(stats, rule->stat));
 }
 
 static int adopt_trial(struct px_stats *stats, const struct px_snapshot_rule *rule)
@@ -86,7 +124,8 @@ static int adopt_rule(struct px_stats *stats, const struct px_snapshot *snapshot
         uint32_t stat = snapshot->versions[rule->mirrors[i].to].stat;
 
         assert(stat < PX_VERSIONS_MAX);
-        if (!need_mirror(stats, rule->stat, stat))
+        if (!need_mirror(stats, rule->stat, stat) ||
+            !adopt_compare(stats, rule, &rule->mirrors[i], stat))
             return -ENOMEM;
     }
     return adopt_trial(stats, rule);
@@ -135,6 +174,9 @@ static void add_mirror(struct px_stats_mirror *into, const struct px_stats_mirro
         into->failed[i] += from->failed[i];
     for (uint32_t i = 0; i < PX_MIRROR_PASS_COUNT; i++)
         into->passed_over[i] += from->passed_over[i];
+    for (uint32_t i = 0; i < PX_COMPARE_RESULT_COUNT; i++)
+        into->compared[i] += from->compared[i];
+    into->compare_waiting += from->compare_waiting;
 }
 
 /* All memory first: a sum that failed halfway would be half a scrape. */
@@ -148,6 +190,9 @@ static int make_room(struct px_stats *into, const struct px_stats *from)
         for (uint32_t to = 0; to < PX_VERSIONS_MAX; to++)
             if (from->mirrors[rule][to] && !need_mirror(into, rule, to))
                 return -ENOMEM;
+    for (uint32_t rule = 0; rule < PX_RULES_MAX; rule++)
+        if (from->baselines[rule] && !need_baseline(into, rule))
+            return -ENOMEM;
     return 0;
 }
 
@@ -190,10 +235,30 @@ static void add_own(struct px_stats *into, const struct px_stats *from)
         into->revision = from->revision;
 }
 
+static int add_ledgers(struct px_stats *into, const struct px_stats *from)
+{
+    for (uint32_t rule = 0; rule < PX_RULES_MAX; rule++) {
+        for (uint32_t to = 0; to < PX_VERSIONS_MAX; to++) {
+            const struct px_ledger *ledger = from->ledgers[rule][to];
+            int error = 0;
+
+            if (ledger && !into->ledgers[rule][to])
+                error = px_ledger_new(0, 0, &into->ledgers[rule][to]);
+            if (!error && ledger)
+                error = px_ledger_add(into->ledgers[rule][to], ledger);
+            if (error)
+                return error;
+        }
+    }
+    return 0;
+}
+
 int px_stats_add(struct px_stats *into, const struct px_stats *from)
 {
     int error = make_room(into, from);
 
+    if (!error && into->has_ledgers)
+        error = add_ledgers(into, from);
     for (uint32_t rule = 0; !error && rule < PX_RULES_MAX; rule++)
         error = px_stats_trial_add(&into->trials[rule], from->trials[rule]);
     if (error)
@@ -206,6 +271,9 @@ int px_stats_add(struct px_stats *into, const struct px_stats *from)
         for (uint32_t to = 0; to < PX_VERSIONS_MAX; to++)
             if (from->mirrors[rule][to])
                 add_mirror(into->mirrors[rule][to], from->mirrors[rule][to]);
+    for (uint32_t rule = 0; rule < PX_RULES_MAX; rule++)
+        if (from->baselines[rule])
+            add_mirror(into->baselines[rule], from->baselines[rule]);
     add_own(into, from);
     return 0;
 }

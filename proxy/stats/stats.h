@@ -12,6 +12,7 @@
 #ifndef PX_STATS_STATS_H
 #define PX_STATS_STATS_H
 
+#include "proxy/compare/ledger.h"
 #include "proxy/stats/trial.h"
 
 #define PX_STATS_NOBODY PX_VERSIONS_MAX
@@ -91,6 +92,8 @@ struct px_stats_mirror {
     uint64_t dropped[PX_MIRROR_DROP_COUNT];
     uint64_t failed[PX_MIRROR_FAIL_COUNT];
     uint64_t passed_over[PX_MIRROR_PASS_COUNT];
+    uint64_t compared[PX_COMPARE_RESULT_COUNT]; /* of a baseline as well */
+    uint64_t compare_waiting;                   /* gauge */
 };
 
 uint64_t px_stats_mirror_queued(const struct px_stats_mirror *mirror);
@@ -123,7 +126,11 @@ const char *px_retry_label(enum px_retry reason);
 struct px_stats {
     struct px_stats_cell *cells[PX_RULES_MAX + 1][PX_VERSIONS_MAX + 1];
     struct px_stats_mirror *mirrors[PX_RULES_MAX][PX_VERSIONS_MAX];
-    struct px_stats_trial *trials[PX_RULES_MAX];          /* of the newest snapshot, by rule */
+    struct px_stats_trial *trials[PX_RULES_MAX]; /* of the newest snapshot, by rule */
+    struct px_stats_mirror
+        *baselines[PX_RULES_MAX]; /* second requests to the version that answers */
+    struct px_ledger *ledgers[PX_RULES_MAX][PX_VERSIONS_MAX]; /* of mirrors that compare */
+    bool has_ledgers; /* of a sum: false, it is made without them, for they are large */
     struct px_stats_endpoint endpoints[PX_ENDPOINTS_MAX]; /* by px_endpoint.slot */
     struct px_stats_version versions[PX_VERSIONS_MAX];    /* by px_snapshot_version.stat */
     uint64_t retries[PX_RETRY_COUNT];

@@ -73,7 +73,7 @@ static void on_mirror_end(void *context, const struct px_mirror_end *end)
         .wall_ns = tn_clock_system.wall_ns(NULL),
         .request_id = tn_str_of(end->request_id),
         .endpoint = end->endpoint ? end->endpoint->label : NULL,
-        .reason = end->reason,
+        .reason = end->is_baseline && !end->reason[0] ? "baseline" : end->reason,
         .end = end->outcome,
         .duration_us = end->duration_us,
         .upstream_us = PX_ACCESS_NONE,
@@ -94,6 +94,12 @@ static void on_mirror_end(void *context, const struct px_mirror_end *end)
     }
     px_access_log_add(&loop->log, &line);
     px_snapshot_use_give(use);
+}
+
+static void on_compared(void *context, void *owner)
+{
+    (void)context;
+    px_snapshot_use_give(owner);
 }
 
 static void on_mirror_first_sent(void *context, uint32_t to)
@@ -263,6 +269,8 @@ static int init_parts(struct px_data_loop *loop, char **ret_why)
         .in_flight = &loop->workers->mirror_in_flight,
         .on_end = on_mirror_end,
         .on_first_sent = on_mirror_first_sent,
+        .on_compared = on_compared,
+        .seed = loop->workers->options.proxy_id,
         .context = loop,
     };
     int error = px_stats_new(&loop->stats);

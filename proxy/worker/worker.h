@@ -53,6 +53,11 @@ void px_workers_publish(struct px_workers *workers, struct px_snapshot *snapshot
 void px_workers_collect(struct px_workers *workers,
                         void (*on_stats)(void *context, struct px_stats *stats), void *context);
 
+/* The same with what came of comparisons (px_stats.ledgers), which is much. */
+void px_workers_collect_ledgers(struct px_workers *workers,
+                                void (*on_stats)(void *context, struct px_stats *stats),
+                                void *context);
+
 /*
  * Breaks the exchanges off that are meant (session.h), in every loop; then on_done with how many
  * there were. For what is left open after a drain's timeout, or at once at a cut: publish the rules

@@ -22,6 +22,7 @@ struct switch_call {
 struct collect_call {
     struct px_workers *workers;
     struct px_stats *sum; /* NULL: out of memory */
+    bool with_ledgers;
     uint32_t waiting;
     void (*on_stats)(void *context, struct px_stats *stats);
     void *context;
@@ -133,9 +134,16 @@ static void collect_on_loop(struct tn_mail *base)
 {
     struct loop_mail *mail = TN_CONTAINER_OF(base, struct loop_mail, mail);
 
-    if (px_stats_new(&mail->stats) != 0)
+    struct collect_call *call = mail->call;
+    int error = px_stats_new(&mail->stats);
+
+    if (error)
         mail->stats = NULL;
-    else if (px_stats_add(mail->stats, mail->loop->stats) != 0) {
+    if (!error) {
+        mail->stats->has_ledgers = call->with_ledgers;
+        error = px_stats_add(mail->stats, mail->loop->stats);
+    }
+    if (error) {
         px_stats_free(mail->stats);
         mail->stats = NULL;
     }
@@ -156,20 +164,39 @@ static void collect_for_loop(struct px_workers *workers, uint32_t i, struct coll
     send_back(mail, on_collected_mail);
 }
 
-void px_workers_collect(struct px_workers *workers,
-                        void (*on_stats)(void *context, struct px_stats *stats), void *context)
+static void collect(struct px_workers *workers, bool with_ledgers,
+                    void (*on_stats)(void *context, struct px_stats *stats), void *context)
 {
     struct collect_call *call = malloc(sizeof(*call));
 
     if (!call)
         abort();
-    *call = (struct collect_call){workers, NULL, workers->loop_count, on_stats, context};
+    *call = (struct collect_call){.workers = workers,
+                                  .with_ledgers = with_ledgers,
+                                  .waiting = workers->loop_count,
+                                  .on_stats = on_stats,
+                                  .context = context};
     if (px_stats_new(&call->sum) != 0)
         call->sum = NULL;
+    else
+        call->sum->has_ledgers = with_ledgers;
     for (uint32_t i = 0; i < workers->loop_count; i++) {
         if (!send_to_loop(workers, i, collect_on_loop, call, 0))
             collect_for_loop(workers, i, call);
     }
+}
+
+void px_workers_collect(struct px_workers *workers,
+                        void (*on_stats)(void *context, struct px_stats *stats), void *context)
+{
+    collect(workers, false, on_stats, context);
+}
+
+void px_workers_collect_ledgers(struct px_workers *workers,
+                                void (*on_stats)(void *context, struct px_stats *stats),
+                                void *context)
+{
+    collect(workers, true, on_stats, context);
 }
 
 static void reopen_on_loop(struct tn_mail *base)

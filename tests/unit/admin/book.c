@@ -130,6 +130,18 @@ static void collect(void *workers, void (*on_stats)(void *context, struct px_sta
     on_stats(context, stats);
 }
 
+static void collect_ledgers(void *workers, void (*on_stats)(void *context, struct px_stats *stats),
+                            void *context)
+{
+    struct book *book = workers;
+    struct px_stats *stats = NULL;
+
+    assert_int_equal(px_stats_new(&stats), 0);
+    stats->has_ledgers = true;
+    assert_int_equal(px_stats_add(stats, book->stats), 0);
+    on_stats(context, stats);
+}
+
 static void on_break_timer(struct tn_timer *timer)
 {
     struct book *book = TN_CONTAINER_OF(timer, struct book, breaking);
@@ -150,8 +162,10 @@ static void break_off(void *workers, const struct px_selection *selection,
     tn_timer_start(&book->breaking, 0, 0);
 }
 
-const struct px_publisher book_publisher_ops = {
-    .publish = publish, .collect = collect, .break_off = break_off};
+const struct px_publisher book_publisher_ops = {.publish = publish,
+                                                .collect = collect,
+                                                .collect_ledgers = collect_ledgers,
+                                                .break_off = break_off};
 
 /* --- clocks ------------------------------------------------------------------------------------
  */

@@ -586,7 +586,6 @@ static void test_resources_of_later_versions(void **state)
     start(fixture, MAIN);
     refused(fixture, "POST", "/v1/undo", "{}", 501, "not yet supported");
     json_decref(ask(fixture, "GET", "/v1/history", "", NULL, 501));
-    json_decref(ask(fixture, "GET", "/v1/mirror-report", "", NULL, 501));
 }
 
 static void test_resources_get_changes_nothing(void **state)

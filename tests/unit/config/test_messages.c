@@ -186,9 +186,9 @@ int main(int argc, char **argv)
         return print_anew(argv[2]);
     }
     const struct CMUnitTest tests[] = {
-        FILE_TEST("yaml"),   FILE_TEST("top"),    FILE_TEST("versions"),
-        FILE_TEST("rules"),  FILE_TEST("match"),  FILE_TEST("sticky"),
-        FILE_TEST("mirror"), FILE_TEST("limits"), FILE_TEST("guard"),
+        FILE_TEST("yaml"),   FILE_TEST("top"),    FILE_TEST("versions"), FILE_TEST("rules"),
+        FILE_TEST("match"),  FILE_TEST("sticky"), FILE_TEST("mirror"),   FILE_TEST("compare"),
+        FILE_TEST("limits"), FILE_TEST("guard"),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,7 +92,8 @@ static void test_reference_every_key_is_in_it(void **state)
         "  qqqqqqq: 1\n"
         "  match: [{qqqqqqq: 1}, {path: {qqqqqqq: 1}}, {headers: [{qqqqqqq: 1}]}]\n"
         "  sticky: {qqqqqqq: 1}\n"
-        "  mirror: [{qqqqqqq: 1}]\n"
+        "  mirror: [{qqqqqqq: 1, compare: {qqqqqqq: 1, groups: [{qqqqqqq: 1}], normalize: "
+        "[{qqqqqqq: 1}]}, baseline: {qqqqqqq: 1}}]\n"
         "  guard: {qqqqqqq: 1}\n"
         "  goals: [{qqqqqqq: 1}]\n"
         "  timeouts: {qqqqqqq: 1}\n");
@@ -189,7 +190,7 @@ static void test_reference_defaults_and_ranges_of_limits(void **state)
         }
         count++;
     }
-    assert_int_equal(count, 30);
+    assert_int_equal(count, 31);
 }
 
 int main(void)

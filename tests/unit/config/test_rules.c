@@ -262,7 +262,11 @@ static void test_rules_everything_is_written(void **state)
         "made_by_route: true, sticky: {by: cookie, name: lane, seed: s, affinity: "
         "session, scope: endpoint, on_missing: fail, key_file: ./k, max_age: 24h}, mirror: "
         "[{to: green, percent: 0.5, methods: [POST], sample: key, max_body: 0, "
-        "drop_headers: [A]}], guard: {worse: abort, max_error_rate: 0.5, consecutive_failures: 9, "
+        "drop_headers: [A], compare: {headers: [X-A], ignore: [/id, '/a~1b/*', '/**/t'], "
+        "normalize: [timestamps, {regex: 'a+', replace: b}, {regex: c}], tolerance: {/p: 0.50, "
+        "/q: 5%}, groups: [{name: user, path: '^/users/'}], unordered: ['']}, baseline: {percent: "
+        "2%, paths: ['^/x'], side_effect_free: true}}], "
+        "guard: {worse: abort, max_error_rate: 0.5, consecutive_failures: 9, "
         "min_requests: 51}, goals: [{name: a, match: {path: /x, method: POST}, status: 201}, "
         "{name: b, match: {path: /y}, status: 3xx}, {name: c, match: {path: /z}}]}]",
         "{\"name\": \"main\", \"stable\": \"red\", \"weights\": {\"blue\": 5, \"green\": 0}, "
@@ -275,9 +279,36 @@ static void test_rules_everything_is_written(void **state)
         "\"status\": \"201\"}, {\"name\": \"b\", \"match\": {\"path\": \"/y\"}, \"status\": "
         "\"3xx\"}, {\"name\": \"c\", \"match\": {\"path\": \"/z\"}}], \"mirror\": [{\"to\": "
         "\"green\", \"percent\": \"0.5%\", \"methods\": [\"POST\"], \"sample\": \"key\", "
-        "\"drop_headers\": [\"A\"], \"max_body\": \"0\"}], \"timeouts\": {\"connect\": "
+        "\"drop_headers\": [\"A\"], \"max_body\": \"0\", \"compare\": {\"headers\": [\"X-A\"], "
+        "\"ignore\": [\"/id\", \"/a~1b/*\", \"/**/t\"], \"normalize\": [\"timestamps\", "
+        "{\"regex\": \"a+\", \"replace\": \"b\"}, {\"regex\": \"c\", \"replace\": \"\"}], "
+        "\"tolerance\": {\"/p\": \"0.50\", \"/q\": \"5%\"}, \"groups\": [{\"name\": \"user\", "
+        "\"path\": \"^/users/\"}], \"unordered\": [\"\"]}, \"baseline\": {\"percent\": \"2%\", "
+        "\"side_effect_free\": true, \"paths\": [\"^/x\"]}}], \"timeouts\": {\"connect\": "
         "\"1500ms\", \"first_byte\": \"off\", \"idle\": \"1m\", \"total\": \"1h\"}, "
         "\"max_body\": \"64KiB\", \"made_by_route\": true}");
+}
+
+static void test_rules_comparison_has_an_id_of_its_meaning(void **state)
+{
+    static const char *const same[] = {"compare: {ignore: [/a]}", "compare: {'ignore': ['/a']}",
+                                       "percent: 5%, compare: {ignore: [/a]}"};
+    static const char *const others[] = {
+        "compare: {}", "compare: {ignore: [/b]}",
+        "compare: {ignore: [/a]}, baseline: {percent: 1%, side_effect_free: true}"};
+    uint64_t wanted = 0;
+    for (size_t i = 0; i < 6; i++) {
+        char text[200];
+        (void)snprintf(text, sizeof(text),
+                       "[{name: main, weights: {blue: 1}, mirror: [{to: green, %s}]}]",
+                       i < 3 ? same[i] : others[i - 3]);
+        struct px_rule *rule = helper_rule(*state, text);
+        uint64_t id = px_compare_id(&rule->mirrors[0]);
+        assert_true(id != 0);
+        wanted = i == 0 ? id : wanted;
+        assert_true((id == wanted) == (i < 3));
+        px_rule_free(rule);
+    }
 }
 
 static void test_rules_hash_is_of_the_meaning(void **state)
@@ -466,6 +497,29 @@ static json_t *any_size(struct tn_random *random)
     return json_sprintf("%u%s", 1 + below(random, 5000), any_of(random, units, 4));
 }
 
+static json_t *any_compare(struct tn_random *random)
+{
+    static const char *const words[] = {"timestamps", "uuids", "hex", "numbers"};
+    json_t *compare = json_object();
+    if (below(random, 2)) {
+        json_object_set_new(compare, "ignore", json_pack("[sss]", "/id", "", "/a/*/~0~1"));
+    }
+    if (below(random, 2)) {
+        json_object_set_new(compare, "normalize", json_pack("[s]", words[below(random, 4)]));
+    }
+    if (below(random, 2)) {
+        json_object_set_new(compare, "tolerance", json_pack("{ss}", "/p", "0.01"));
+    }
+    if (below(random, 2)) {
+        json_object_set_new(compare, "headers", json_pack("[s]", "X-A"));
+    }
+    if (below(random, 2)) {
+        json_object_set_new(compare, "groups",
+                            json_pack("[{ss, ss}]", "name", "g", "path", "^/[a-z]+$"));
+    }
+    return compare;
+}
+
 static json_t *any_mirror(struct tn_random *random, const char *to)
 {
     static const char *const methods[] = {"GET",    "HEAD",    "POST", "PUT",
@@ -498,6 +552,9 @@ static json_t *any_mirror(struct tn_random *random, const char *to)
     }
     if (below(random, 2)) {
         json_object_set_new(mirror, "max_body", any_size(random));
+    }
+    if (below(random, 2)) {
+        json_object_set_new(mirror, "compare", any_compare(random));
     }
     return mirror;
 }
@@ -637,6 +694,7 @@ int main(void)
         cmocka_unit_test(test_rules_wrong_ones_leave_results_alone),
         cmocka_unit_test(test_rules_defaults_are_left_out),
         cmocka_unit_test(test_rules_everything_is_written),
+        cmocka_unit_test(test_rules_comparison_has_an_id_of_its_meaning),
         cmocka_unit_test(test_rules_hash_is_of_the_meaning),
         cmocka_unit_test(test_rules_are_shared),
         cmocka_unit_test(test_rules_any_list_comes_back),
