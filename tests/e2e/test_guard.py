@@ -4,11 +4,11 @@ import time
 
 import pytest
 
+from late import Steady, sent_ns
 from line import eventually, rule, versions
 from support import load
 from support.recorder import answer
 from support.small_disk import SmallDisk
-from test_abort import Steady, sent_ns
 
 
 class Service:
