@@ -565,6 +565,25 @@ static void test_pool_keeps_so_many_idle_ones(void **state)
     assert_int_equal(fixture->stats->endpoints[SLOT].open, 3);
 }
 
+static void test_pool_sheds_the_older_half_of_what_is_idle(void **state)
+{
+    struct fixture *fixture = *state;
+    struct user users[3];
+
+    assert_false(px_pool_shed_idle(fixture->pool));
+    for (unsigned i = 0; i < 3; i++)
+        lease_ready(fixture, &users[i]);
+    assert_false(px_pool_shed_idle(fixture->pool)); /* what is leased is not idle */
+    for (unsigned i = 0; i < 3; i++)
+        px_upstream_release(users[i].upstream, true);
+    assert_true(px_pool_shed_idle(fixture->pool));
+    assert_int_equal(idle_count(fixture), 1);
+    assert_ptr_equal(TN_CONTAINER_OF(fixture->pool->idle[SLOT].next, struct px_upstream, node),
+                     users[2].upstream); /* released last */
+    assert_true(px_pool_shed_idle(fixture->pool));
+    assert_int_equal(idle_count(fixture), 0);
+}
+
 static void test_pool_stop_closes_idle_ones_and_then_each_released_one(void **state)
 {
     struct fixture *fixture = *state;
@@ -659,6 +678,7 @@ int main(void)
         TEST(test_pool_keeps_nothing_that_is_unfit_for_the_next_user),
         TEST(test_pool_connection_serves_so_many_requests),
         TEST(test_pool_keeps_so_many_idle_ones),
+        TEST(test_pool_sheds_the_older_half_of_what_is_idle),
         TEST(test_pool_stop_closes_idle_ones_and_then_each_released_one),
         TEST(test_pool_drop_idle_is_for_one_endpoint),
         TEST(test_pool_never_leases_more_than_max_requests),
