@@ -148,3 +148,16 @@ def test_guard_trips_again_after_new_weights(guarded):
     eventually(lambda: proxy.output().count("abort by guard") == 2, timeout=20)
     steady.stop()
     assert green.failed < 400
+
+
+def test_match_rule_without_stable_is_switched_off(start_recorder, start_proxy):
+    blue, green = Service(start_recorder), Service(start_recorder, 1)
+    by_header = [{"headers": [{"name": "X-Version", "value": "green"}]}]
+    proxy = start_proxy({"versions": versions(blue=[blue.recorder.address], green=[green.recorder.address]),
+                         "rules": [rule({"green": 1}, name="testers", match=by_header, guard={"consecutive_failures": 5}),
+                                   rule({"blue": 1})]})
+    load.run(proxy.address, [load.get_request(x_version="green")] * 20, connections=1)
+    eventually(lambda: aborted(proxy))
+    failed = green.failed
+    outcomes = load.run(proxy.address, [load.get_request(x_version="green")] * 50)
+    assert load.losses(outcomes) == [] and green.failed == failed

@@ -157,3 +157,13 @@ def test_what_clients_did_is_not_charged(start_recorder, pair):
     assert {o.status for o in outcomes} == {413}
     found, _ = findings(proxy)
     assert found["blue"]["requests"] == found["green"]["requests"] == 0
+
+
+def test_split_is_not_judged_where_a_version_was_cut(start_recorder, pair):
+    proxy = pair(Service(start_recorder), Service(start_recorder), rule({"blue": 1, "green": 1}))
+    load.run(proxy.address, [load.get_request()] * 100)
+    assert findings(proxy)[1]["mismatch"] is False
+    proxy.verb("cut", "green")
+    load.run(proxy.address, [load.get_request()] * 100)
+    assert findings(proxy)[1]["mismatch"] is None
+    assert "turnout_split_mismatch{" not in proxy.metrics().text
