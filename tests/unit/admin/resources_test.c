@@ -579,6 +579,52 @@ static void test_resources_rules_as_yaml(void **state)
     assert_int_equal(px_rulebook_state(fixture->book->book).revision, 1);
 }
 
+/* What the loops recorded, in the form of openapi.yaml, for all time and for a window. */
+static void test_resources_mirror_report(void **state)
+{
+    struct fixture *fixture = *state;
+    struct px_compare_outcome outcome = {.result = PX_COMPARE_BODY, .count = 1};
+    struct px_ledger_entry entry = {.now_s = 1000,
+                                    .group = "user",
+                                    .result = PX_COMPARE_BODY,
+                                    .comparison = &outcome,
+                                    .request_id = TN_STR("id-1"),
+                                    .primary_us = 1000,
+                                    .shadow_us = 2000};
+    struct px_ledger *ledger;
+    json_t *report;
+    const json_t *compare;
+
+    start(fixture, "[{name: main, weights: {blue: 1}, mirror: [{to: green, compare: {}}]}]");
+    ledger = fixture->book->stats->ledgers[0][1];
+    assert_non_null(ledger);
+    outcome.differences[0].kind = PX_COMPARE_KIND_VALUE;
+    strcpy(outcome.differences[0].path, "/price");
+    outcome.differences[0].primary = 255;
+    px_ledger_record(ledger, &entry);
+    entry.result = PX_COMPARE_SAME;
+    px_ledger_record(ledger, &entry);
+    report = ask(fixture, "GET", "/v1/mirror-report?rule=main", "", NULL, 200);
+    compare = json_object_get(json_array_get(json_object_get(report, "mirrors"), 0), "compare");
+    assert_int_equal(number(json_object_get(compare, "results"), "body"), 1);
+    assert_int_equal(number(json_object_get(compare, "results"), "same"), 1);
+    assert_true(json_number_value(json_object_get(compare, "failing")) == 0.5);
+    compare = json_array_get(json_object_get(compare, "groups"), 0);
+    assert_string_equal(json_string_value(json_object_get(compare, "name")), "user");
+    compare = json_array_get(json_object_get(compare, "fields"), 0);
+    assert_string_equal(json_string_value(json_object_get(compare, "path")), "/price");
+    assert_string_equal(json_string_value(json_object_get(compare, "primary")), "00000000000000ff");
+    assert_true(json_is_null(json_object_get(compare, "shadow")));
+    assert_true(json_is_false(json_object_get(compare, "noise")));
+    json_decref(report);
+    json_decref(ask(fixture, "GET", "/v1/mirror-report?since=90s", "", NULL, 200));
+    json_decref(ask(fixture, "GET", "/v1/mirror-report?since=61m", "", NULL, 422));
+    json_decref(ask(fixture, "GET", "/v1/mirror-report?since=0s", "", NULL, 422));
+    json_decref(ask(fixture, "GET", "/v1/mirror-report?rule=other", "", NULL, 422));
+    json_decref(ask(fixture, "GET", "/v1/mirror-report?x=1", "", NULL, 422));
+    json_decref(ask(fixture, "GET", "/v1/mirror-report?since=%", "", NULL, 422));
+}
+
 static void test_resources_of_later_versions(void **state)
 {
     struct fixture *fixture = *state;
@@ -804,6 +850,7 @@ int main(void)
         TEST(test_resources_long_texts_are_refused),
         TEST(test_resources_if_match),
         TEST(test_resources_rules_as_yaml),
+        TEST(test_resources_mirror_report),
         TEST(test_resources_of_later_versions),
         TEST(test_resources_get_changes_nothing),
         TEST(test_metrics_of_what_was_counted),

@@ -112,6 +112,14 @@ static void on_end(void *context, const struct px_mirror_end *end)
     shadow_check(shadow);
 }
 
+static void on_compared(void *context, void *owner)
+{
+    struct shadow *shadow = context;
+
+    assert_ptr_equal(owner, &shadow->owner);
+    shadow->cases_over++;
+}
+
 static void on_first_sent(void *context, uint32_t to)
 {
     struct shadow *shadow = context;
@@ -135,6 +143,7 @@ void shadow_open(struct shadow *shadow)
                                          .in_flight = &shadow->in_flight,
                                          .on_end = on_end,
                                          .on_first_sent = on_first_sent,
+                                         .on_compared = on_compared,
                                          .context = shadow};
     static char authorization[] = "Authorization";
     static char *drops[] = {authorization};
@@ -155,6 +164,7 @@ void shadow_open(struct shadow *shadow)
                                         .mirror_in_flight = 256,
                                         .mirror_buffer_bytes = 65536,
                                         .mirror_memory_bytes = 16u << 20,
+                                        .compare_body_bytes = 4096,
                                         .mirror_connect_ms = 1000,
                                         .mirror_total_ms = 10000};
     shadow->endpoint.slot = SHADOW_SLOT;
@@ -241,6 +251,8 @@ struct px_mirror_copy *shadow_begin(struct shadow *shadow, const char *request)
                                     .rule = SHADOW_RULE,
                                     .to = SHADOW_TO,
                                     .revision = 42,
+                                    .compared = shadow->compared,
+                                    .config_id = 7,
                                     .owner = &shadow->owner};
     struct px_mirror_copy *copy;
     unsigned ends = shadow->ends;

@@ -43,9 +43,11 @@ struct shadow {
     unsigned ends;
     struct px_mirror_end end;
     char end_id[160];
-    unsigned first_sent; /* how often on_first_sent told */
-    unsigned owner;      /* its address is given as owner */
-    bool refuse_all;     /* accepted and closed at once */
+    struct px_mirror_case *compared; /* of the copies that are begun next; NULL: none */
+    unsigned cases_over;             /* how often on_compared told */
+    unsigned first_sent;             /* how often on_first_sent told */
+    unsigned owner;                  /* its address is given as owner */
+    bool refuse_all;                 /* accepted and closed at once */
 };
 
 void shadow_open(struct shadow *shadow);
