@@ -70,7 +70,7 @@ def test_bad_shadow_never_reaches_the_primary(start_recorder, start_proxy, start
     plain, mirrored = start_pair(start_recorder, start_proxy, shadow)
     shadow.turn()
     times = {plain: [], mirrored: []}
-    after_post = []
+    after_post = {plain: [], mirrored: []}
     requests = number = 0
     before = resident_bytes(mirrored)
     with Connection(plain.address, 30) as first, Connection(mirrored.address, 30) as second:
@@ -79,10 +79,8 @@ def test_bad_shadow_never_reaches_the_primary(start_recorder, start_proxy, start
             for proxy, connection in pairs:  # then the very next request on the connection
                 number += 1
                 exchange(connection, number, size)
-                seconds = exchange(connection, number, 0)
-                if proxy is mirrored:
-                    after_post.append(seconds)
-                    requests += 2
+                after_post[proxy].append(exchange(connection, number, 0))
+                requests += 2 * (proxy is mirrored)
         for _ in range(300):  # interleaved, so that whatever the machine does meets both
             for proxy, connection in pairs:
                 number += 1
@@ -95,6 +93,7 @@ def test_bad_shadow_never_reaches_the_primary(start_recorder, start_proxy, start
     growth = resident_bytes(mirrored) - before
     without, with_mirror = (statistics.median(times[p]) * 1e3 for p in (plain, mirrored))
     quarter, _, three_quarters = (t * 1e3 for t in statistics.quantiles(times[plain], n=4))
+    next_without, next_with = (statistics.median(after_post[p]) for p in (plain, mirrored))
     noise = max(1.0, 3 * (three_quarters - quarter))
     metrics = settled(mirrored)
     have = figures(metrics)
@@ -103,8 +102,9 @@ def test_bad_shadow_never_reaches_the_primary(start_recorder, start_proxy, start
     assert metrics.sum("turnout_mirror_memory_bytes") == 0
     with capsys.disabled():
         print(f"\n{kind:14}: median {without:.2f} ms without, {with_mirror:.2f} ms with the mirror; next request after a "
-              f"POST {statistics.median(after_post) * 1e3:.2f} ms, at worst {max(after_post) * 1e3:.2f}; memory "
+              f"POST {next_with * 1e3:.2f} ms (without {next_without * 1e3:.2f}); memory "
               f"+{growth / MIB:.1f} MiB; {have}")
-    assert statistics.median(after_post) < 0.005, after_post
+    # 5 ms, on a machine that is not busy with something else: else as long as without a mirror
+    assert next_with < max(0.005, 3 * next_without), after_post
     assert with_mirror - without < noise, f"beyond the noise of {noise:.2f} ms"
     assert growth < 16 * MIB

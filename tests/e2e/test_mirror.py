@@ -103,6 +103,23 @@ def test_bodies_are_mirrored_when_the_method_is_named(start_recorder, start_prox
     assert_adds_up(settled(proxy))
 
 
+def test_large_body_is_mirrored_whole_to_a_shadow_that_keeps_up(start_recorder, start_proxy):
+    blue, green = start_recorder(), start_recorder()
+    proxy = start_proxy({"versions": versions(blue=[blue.address], green=[green.address]),
+                         "rules": [mirrored_rule(methods=["POST"])]})
+    piece = bytes(range(256)) * 256
+    with Connection(proxy.address) as connection:
+        connection.send(b"POST /x HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n" % (80 * len(piece)))  # 5 MiB
+        for _ in range(80):
+            connection.send(piece)
+            time.sleep(0.005)  # as fast as a shadow written in Python can read beside us
+        assert connection.read("POST").status == 200
+    metrics = settled(proxy)
+    assert figures(metrics)["answered"] == 1, figures(metrics)
+    assert green.requests[0].body == blue.requests[0].body == piece * 80
+    assert_adds_up(metrics)
+
+
 @pytest.mark.parametrize("fault", ["dead", "resets", "garbage", "error", "huge"])
 def test_faults_of_the_mirror_never_reach_the_primary(start_fleet, start_recorder, start_proxy, fault):
     answers = {
