@@ -1,4 +1,5 @@
 #include "lib/net/control.h"
+#include "lib/net/private.h"
 
 #include <stddef.h>
 
@@ -18,7 +19,16 @@ int tn_signal_open(struct tn_signal *signal, struct tn_loop *loop, int number,
         return error;
     signal->on_signal = on_signal;
     signal->on_closed = NULL;
-    return uv_signal_start(&signal->uv, on_uv_signal, number);
+    /* by which a signal reaches the loop */
+    error = tn_watch_fd(loop, loop->uv.signal_io_watcher.fd);
+    if (!error)
+        error = uv_signal_start(&signal->uv, on_uv_signal, number);
+    if (!error)
+        return 0;
+    /* the memory is the caller's and may go at once: wait for the handle here */
+    uv_close((uv_handle_t *)&signal->uv, NULL);
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
+    return error;
 }
 
 static void on_signal_closed(uv_handle_t *handle)
@@ -74,24 +84,4 @@ void tn_timer_close(struct tn_timer *timer, void (*on_closed)(struct tn_timer *t
     timer->on_closed = on_closed;
     if (!uv_is_closing((uv_handle_t *)&timer->uv))
         uv_close((uv_handle_t *)&timer->uv, on_timer_closed);
-}
-
-static void on_uv_work(uv_work_t *uv)
-{
-    struct tn_work *work = TN_CONTAINER_OF(uv, struct tn_work, uv);
-
-    work->run(work);
-}
-
-static void on_uv_done(uv_work_t *uv, int status)
-{
-    struct tn_work *work = TN_CONTAINER_OF(uv, struct tn_work, uv);
-
-    (void)status; /* never cancelled */
-    work->on_done(work);
-}
-
-int tn_work_start(struct tn_work *work, struct tn_loop *loop)
-{
-    return uv_queue_work(&loop->uv, &work->uv, on_uv_work, on_uv_done);
 }

@@ -1,4 +1,5 @@
 #include "lib/net/listener.h"
+#include "lib/net/private.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -25,12 +26,24 @@ static struct tn_loop *loop_of(const struct tn_listener *listener)
 
 static void on_ready(uv_poll_t *poll, int status, int events);
 
+/* Each start takes the descriptor out of epoll first. */
+static int watch_for(struct tn_listener *listener, int events)
+{
+    int error = uv_poll_start(&listener->uv.poll, events, on_ready);
+
+    if (!error)
+        error = tn_watch_fd(loop_of(listener), listener->fd);
+    if (error)
+        uv_poll_stop(&listener->uv.poll);
+    return error;
+}
+
 /* A connection that we can't have now stays in the queue of the kernel: whoever frees a descriptor
  * meanwhile serves it. Looking again at once would find the same, for ever. */
 static void pause_accepting(struct tn_listener *listener, int error)
 {
     /* of what never comes: the loop has something to live for */
-    uv_poll_start(&listener->uv.poll, UV_PRIORITIZED, on_ready);
+    watch_for(listener, UV_PRIORITIZED);
     tn_deadline_after(loop_of(listener), &listener->again, TN_LISTENER_PAUSE_MS);
     if (listener->ops->on_starved)
         listener->ops->on_starved(listener, error);
@@ -40,7 +53,8 @@ static void on_again(struct tn_deadline *deadline)
 {
     struct tn_listener *listener = TN_CONTAINER_OF(deadline, struct tn_listener, again);
 
-    uv_poll_start(&listener->uv.poll, UV_READABLE, on_ready);
+    if (watch_for(listener, UV_READABLE) != 0)
+        tn_deadline_after(loop_of(listener), &listener->again, TN_LISTENER_PAUSE_MS);
 }
 
 static void take(struct tn_listener *listener, int fd)
@@ -127,7 +141,7 @@ static int start(struct tn_listener *listener, struct tn_loop *loop)
         return error;
     listener->is_open = true;
     tn_deadline_init(&listener->again, on_again);
-    return uv_poll_start(&listener->uv.poll, UV_READABLE, on_ready);
+    return watch_for(listener, UV_READABLE);
 }
 
 /* A listener that did not come to be. */

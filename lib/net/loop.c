@@ -1,9 +1,11 @@
 #include "lib/net/deadline.h"
+#include "lib/net/private.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 
 /* libuv's codes must be the kernel's, or "0 or negative errno" would not hold for both. */
 _Static_assert(UV_ECONNREFUSED == -ECONNREFUSED && UV_EPIPE == -EPIPE && UV_EAGAIN == -EAGAIN,
@@ -16,7 +18,38 @@ static void on_sweep(uv_timer_t *timer);
 
 void tn_net_init(void)
 {
+    tn_memory_init();
     signal(SIGPIPE, SIG_IGN); /* libuv writes without MSG_NOSIGNAL */
+}
+
+int tn_watch_fd(struct tn_loop *loop, int fd)
+{
+    struct epoll_event event = {.data.fd = fd};
+
+    if (epoll_ctl(uv_backend_fd(&loop->uv), EPOLL_CTL_ADD, fd, &event) == 0 || errno == EEXIST)
+        return 0;
+    return -errno;
+}
+
+int tn_watch(const uv_handle_t *handle)
+{
+    uv_os_fd_t fd;
+    int error = uv_fileno(handle, &fd);
+
+    return error ? error : tn_watch_fd(TN_CONTAINER_OF(handle->loop, struct tn_loop, uv), fd);
+}
+
+/* Its own descriptor too, by which other threads wake it up. */
+static int init_uv(struct tn_loop *loop)
+{
+    int error = uv_loop_init(&loop->uv);
+
+    if (error)
+        return error;
+    error = tn_watch_fd(loop, loop->uv.async_io_watcher.fd);
+    if (error)
+        uv_loop_close(&loop->uv);
+    return error;
 }
 
 int tn_loop_init(struct tn_loop *loop)
@@ -29,7 +62,7 @@ int tn_loop_init(struct tn_loop *loop)
     loop->stream_count = 0;
     loop->is_sweeping_set = false;
     loop->data = NULL;
-    error = loop->scratch && loop->out ? uv_loop_init(&loop->uv) : -ENOMEM;
+    error = loop->scratch && loop->out ? init_uv(loop) : -ENOMEM;
     if (error) {
         free(loop->scratch);
         free(loop->out);

@@ -53,7 +53,8 @@ static inline uint64_t tn_loop_now_ms(const struct tn_loop *loop)
     return uv_now(&loop->uv);
 }
 
-/* Start-up, once per process: SIGPIPE ignored. */
+/* Start-up, once per process, before the first loop: SIGPIPE ignored, memory set aside for libuv.
+ */
 void tn_net_init(void);
 
 #endif

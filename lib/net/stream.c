@@ -1,4 +1,5 @@
 #include "lib/net/stream.h"
+#include "lib/net/private.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -25,6 +26,11 @@ static void free_tail(struct tn_stream_tail *tail)
     free(tail);
 }
 
+static void on_resuming(struct tn_deadline *deadline)
+{
+    tn_stream_resume(TN_CONTAINER_OF(deadline, struct tn_stream, resuming));
+}
+
 int tn_stream_open(struct tn_stream *stream, struct tn_loop *loop, int family,
                    const struct tn_stream_ops *ops)
 {
@@ -37,6 +43,7 @@ int tn_stream_open(struct tn_stream *stream, struct tn_loop *loop, int family,
     stream->is_reset = false;
     stream->early_error = 0;
     stream->sent = 0;
+    tn_deadline_init(&stream->resuming, on_resuming);
     if (family == AF_UNIX)
         error = uv_pipe_init(&loop->uv, &stream->uv.pipe, 0);
     else
@@ -96,15 +103,20 @@ static void on_uv_read(uv_stream_t *uv, ssize_t count, const uv_buf_t *buffer)
 
 int tn_stream_start(struct tn_stream *stream)
 {
-    int error = uv_read_start(&stream->uv.stream, on_alloc, on_uv_read);
+    int error = tn_watch(&stream->uv.handle);
 
+    if (!error)
+        error = uv_read_start(&stream->uv.stream, on_alloc, on_uv_read);
     stream->is_reading = !error;
     return error;
 }
 
 void tn_stream_pause(struct tn_stream *stream)
 {
-    if (!stream->is_open || !stream->is_reading)
+    if (!stream->is_open)
+        return;
+    tn_deadline_clear(tn_stream_loop(stream), &stream->resuming);
+    if (!stream->is_reading)
         return;
     uv_read_stop(&stream->uv.stream);
     stream->is_reading = false;
@@ -115,7 +127,14 @@ void tn_stream_resume(struct tn_stream *stream)
     /* after its end libuv would read it, and tell it, once more */
     if (!stream->is_open || stream->is_reading || stream->is_eof)
         return;
-    tn_stream_start(stream);
+    if (tn_stream_start(stream))
+        tn_deadline_after(tn_stream_loop(stream), &stream->resuming, 0);
+}
+
+/* libuv will watch for room: reading streams are watched already. */
+static int watch_for_room(const struct tn_stream *stream)
+{
+    return stream->is_reading ? 0 : tn_watch(&stream->uv.handle);
 }
 
 static void send_waiting(struct tn_stream_tail *tail);
@@ -176,7 +195,9 @@ static void send_waiting(struct tn_stream_tail *tail)
     tail->waiting_len = 0;
     tail->waiting_size = 0;
     buffer = uv_buf_init(tail->sending, (unsigned)tail->sending_len);
-    error = uv_write(&tail->request, &tail->stream->uv.stream, &buffer, 1, on_uv_write);
+    error = watch_for_room(tail->stream);
+    if (!error)
+        error = uv_write(&tail->request, &tail->stream->uv.stream, &buffer, 1, on_uv_write);
     if (error) {
         struct tn_stream *stream = tail->stream;
 
@@ -228,6 +249,8 @@ static int start_tail(struct tn_stream *stream, const struct tn_str *pieces, uns
         return -ENOMEM;
     tail->stream = stream;
     error = append_waiting(tail, pieces, count, skip);
+    if (!error)
+        error = watch_for_room(stream);
     if (error)
         goto fail;
     tail->sending = tail->waiting;
@@ -304,7 +327,9 @@ int tn_stream_shutdown(struct tn_stream *stream)
         stream->tail->shutdown = request;
         return 0;
     }
-    error = uv_shutdown(request, &stream->uv.stream, on_uv_shutdown);
+    error = watch_for_room(stream);
+    if (!error)
+        error = uv_shutdown(request, &stream->uv.stream, on_uv_shutdown);
     if (error)
         free(request);
     return error;
@@ -332,6 +357,7 @@ void tn_stream_close(struct tn_stream *stream)
     if (!stream->is_open)
         return;
     stream->is_open = false;
+    tn_deadline_clear(tn_stream_loop(stream), &stream->resuming);
     drop_tail(stream);
     if (stream->is_reset && stream->uv.handle.type == UV_TCP &&
         uv_tcp_close_reset(&stream->uv.tcp, on_uv_close) == 0)

@@ -16,7 +16,7 @@
 #define TN_NET_STREAM_H
 
 #include "lib/base/str.h"
-#include "lib/net/loop.h"
+#include "lib/net/deadline.h"
 
 #include <sys/socket.h>
 
@@ -47,6 +47,7 @@ struct tn_stream {
     bool is_reset;   /* close with RST */
     int early_error; /* of connecting, found by tn_stream_write_early() */
     uint64_t sent;   /* private: bytes that the kernel took, without those of a write under way */
+    struct tn_deadline resuming; /* the kernel had no memory for it: again at the next sweep */
 };
 
 /* Not yet connected. family: AF_INET, AF_INET6 or AF_UNIX. -EMFILE and the like; then nothing has

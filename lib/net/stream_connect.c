@@ -1,3 +1,4 @@
+#include "lib/net/private.h"
 #include "lib/net/stream.h"
 
 #include <assert.h>
@@ -55,9 +56,11 @@ int tn_stream_connect(struct tn_stream *stream, const struct sockaddr *address,
     request->on_connected = on_connected;
     assert(stream->uv.handle.type == UV_TCP);
     error = uv_tcp_connect(&request->uv, &stream->uv.tcp, address, on_uv_connect);
-    if (error)
+    if (error) {
         free(request);
-    return error;
+        return error;
+    }
+    return tn_watch(&stream->uv.handle); /* the request goes with the stream */
 }
 
 size_t tn_stream_write_early(struct tn_stream *stream, const struct tn_str *pieces, unsigned count)
