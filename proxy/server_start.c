@@ -59,6 +59,13 @@ static void set_memory(struct px_server *server, const struct px_limits *limits)
     server->admin.memory_limit_bytes = server->memory.limit_bytes;
 }
 
+static int on_prepare(void *context, const struct px_snapshot *snapshot)
+{
+    struct px_server *server = context;
+
+    return px_health_prepare(server->health, snapshot);
+}
+
 /* Probers first: older snapshots, and the endpoints that only they name, may go afterwards. */
 static void on_snapshot(void *context, const struct px_snapshot *snapshot)
 {
@@ -78,6 +85,7 @@ static int open_book(struct px_server *server)
         .clock = &tn_clock_system,
         .registry = NULL,
         .config = server->config,
+        .on_prepare = on_prepare,
         .on_snapshot = on_snapshot,
         .context = server,
     };
@@ -211,6 +219,12 @@ static void on_look(void *context)
     px_workers_heard(server->workers);
 }
 
+static void prepare(void *workers, struct px_snapshot *snapshot,
+                    void (*on_prepared)(void *context, int error), void *context)
+{
+    px_workers_prepare(workers, snapshot, on_prepared, context);
+}
+
 static void publish(void *workers, struct px_snapshot *snapshot, void (*on_switched)(void *context),
                     void *context)
 {
@@ -277,7 +291,8 @@ static int open_workers(struct px_server *server, uint32_t threads)
     free(why);
     if (error)
         return error;
-    server->admin.publisher = (struct px_publisher){.publish = publish,
+    server->admin.publisher = (struct px_publisher){.prepare = prepare,
+                                                    .publish = publish,
                                                     .collect = collect,
                                                     .collect_ledgers = collect_ledgers,
                                                     .break_off = break_off,

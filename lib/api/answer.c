@@ -85,7 +85,7 @@ void tn_api_answer(struct tn_api_call *call, unsigned status, const char *conten
 void tn_api_answer_json(struct tn_api_call *call, unsigned status, json_t *body)
 {
     const char *type = status >= 400 ? "application/problem+json" : "application/json";
-    char *text = body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+    char *text = body ? tn_json_text(body, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
 
     json_decref(body);
     if (text)
@@ -103,10 +103,8 @@ void tn_api_problem_json(struct tn_api_call *call, unsigned status, const char *
     json_t *problem = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title",
                                 tn_http_reason(status), "status", (int)status, "detail", detail);
 
-    if (problem && errors)
-        json_object_set_new(problem, "errors", errors);
-    else
-        json_decref(errors);
+    if (errors)
+        tn_json_set(&problem, "errors", errors);
     tn_api_answer_json(call, status, problem);
 }
 
@@ -129,6 +127,10 @@ json_t *tn_api_body_json(struct tn_api_call *call)
     if (call->body.len == 0)
         return json_object();
     body = json_loadb(call->body.ptr, call->body.len, JSON_REJECT_DUPLICATES, &error);
+    if (!body && json_error_code(&error) == json_error_out_of_memory) {
+        tn_api_problem(call, 503, "out of memory");
+        return NULL;
+    }
     if (!body) {
         tn_api_problem(call, 400, "the body is not JSON: line %d, column %d: %s", error.line,
                        error.column, error.text);

@@ -46,12 +46,26 @@ static void note_reload(struct px_rulebook *book, const struct px_change *change
         book->reloaded_wall_ns = wall_ns(book);
 }
 
+/* One was made ready before anything was done: without memory for a better one it does. */
+static void build_answer(const struct px_rulebook *book, struct px_change *change)
+{
+    json_t *better = px_change_answer(book, change);
+
+    if (better) {
+        json_decref(change->answer);
+        change->answer = better;
+    } else if (change->answer) {
+        /* in the place of what is there: that needs none */
+        json_object_set_new(change->answer, "durable", json_boolean(book->recorder.is_durable));
+    }
+}
+
 static void answer(struct px_rulebook *book, struct px_change *change, uint64_t revision)
 {
     note_reload(book, change);
     change->revision = revision;
     if (change->status == 200)
-        change->answer = px_change_answer(book, change);
+        build_answer(book, change);
     log_change(change);
     change->on_done(change);
     if (book->waiting_count > 0)
@@ -73,6 +87,24 @@ static void finish(struct px_rulebook *book)
 
 static void publish(struct px_rulebook *book);
 
+static void tell_snapshot(struct px_rulebook *book)
+{
+    if (book->options.on_snapshot)
+        book->options.on_snapshot(book->options.context, book->snapshot);
+}
+
+/* The change was refused after its snapshot was built. */
+static void give_up(struct px_rulebook *book)
+{
+    struct px_change_work *work = book->current->work;
+
+    if (work->snapshot)
+        tell_snapshot(book); /* who made himself ready for the other one forgets it */
+    px_snapshot_free(book->options.registry, work->snapshot);
+    work->snapshot = NULL;
+    finish(book);
+}
+
 /* Of a change that is not applied before it is on the disk. */
 static void on_recorded(void *context, int error, const char *why)
 {
@@ -89,11 +121,9 @@ static void on_recorded(void *context, int error, const char *why)
         return;
     }
     book->is_shadowed_unsaved = json_object_size(book->shadowed) > 0;
-    px_snapshot_free(book->options.registry, change->work->snapshot);
-    change->work->snapshot = NULL;
     px_change_refuse(change, error == -ENOSPC || error == -EDQUOT ? 507 : 500,
                      "%s; nothing was changed", why ? why : "the store can't be written");
-    finish(book);
+    give_up(book);
 }
 
 /* Of a change that is in force already. */
@@ -136,6 +166,8 @@ static void record(struct px_rulebook *book)
                     change->work->is_note ? px_shadowed_record(book)
                                           : px_change_record(book, change),
                     false, on_recorded, change);
+    if (book->waiting_count > 0)
+        px_rulebook_start_turn(book); /* an urgent one may have come while loops were asked */
 }
 
 /*
@@ -150,11 +182,9 @@ void px_apply_give_way(struct px_rulebook *book, const struct px_change *urgent)
         change->work->revision > book->burnt_revision)
         book->burnt_revision = change->work->revision;
     book->is_shadowed_unsaved = json_object_size(book->shadowed) > 0;
-    px_snapshot_free(book->options.registry, change->work->snapshot);
-    change->work->snapshot = NULL;
     px_change_refuse(change, 412, "%s by %s came first; nothing was changed", urgent->what,
                      urgent->author ? urgent->author : "somebody");
-    finish(book);
+    give_up(book);
 }
 
 /* --- applying ----------------------------------------------------------------------------------
@@ -274,8 +304,7 @@ static void publish(struct px_rulebook *book)
     px_modes_apply(book->modes, work->snapshot);
     px_unbound_apply(book->unbound, work->snapshot);
     px_drains_update(book);
-    if (book->options.on_snapshot)
-        book->options.on_snapshot(book->options.context, work->snapshot);
+    tell_snapshot(book);
     book->publisher.publish(book->publisher.workers, work->snapshot, on_switched, book);
 }
 
@@ -296,6 +325,41 @@ static int build(struct px_rulebook *book, struct px_change *change)
         px_change_refuse(change, error == -ENOMEM ? 503 : 422, "%s", why ? why : "out of memory");
     free(why);
     return error;
+}
+
+/* Everybody has what he needs: from here on only the store can refuse. */
+static void on_prepared(void *context, int error)
+{
+    struct px_rulebook *book = context;
+    struct px_change *change = book->current;
+    const struct px_change_work *work = change->work;
+
+    /* the answer too: what was done should not be told as a failure */
+    change->revision = work->revision;
+    if (!error)
+        change->answer = px_change_answer(book, change);
+    if (!change->answer) {
+        px_change_refuse(change, 503, "out of memory; nothing was changed");
+        give_up(book);
+        return;
+    }
+    if (!book->recorder.store || change->is_urgent ||
+        (!work->is_changed && json_equal(work->hashes, book->hashes)))
+        publish(book);
+    else
+        record(book);
+}
+
+static void prepare(struct px_rulebook *book)
+{
+    struct px_snapshot *snapshot = book->current->work->snapshot;
+    int error =
+        book->options.on_prepare ? book->options.on_prepare(book->options.context, snapshot) : 0;
+
+    if (error)
+        on_prepared(book, error);
+    else
+        book->publisher.prepare(book->publisher.workers, snapshot, on_prepared, book);
 }
 
 /* The current change, from its request to the moment where somebody has to be waited for. */
@@ -334,9 +398,5 @@ void px_apply_run(struct px_rulebook *book)
         finish(book);
         return;
     }
-    if (!book->recorder.store || change->is_urgent ||
-        (!work->is_changed && json_equal(work->hashes, book->hashes)))
-        publish(book);
-    else
-        record(book);
+    prepare(book);
 }

@@ -1,5 +1,7 @@
 #include "proxy/admin/change.h"
 
+#include "lib/api/json.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -77,18 +79,17 @@ static int refuse_messages(struct px_change *change, const struct px_messages *m
     const struct px_message *first = NULL;
     json_t *errors = json_array();
 
-    for (uint32_t i = 0; errors && i < messages->count; i++) {
+    for (uint32_t i = 0; i < messages->count; i++) {
         const struct px_message *message = &messages->items[i];
 
         if (message->severity != PX_ERROR)
             continue;
         if (!first)
             first = message;
-        json_array_append_new(errors,
-                              has_places && message->line > 0
-                                  ? json_pack("{s:i, s:i, s:s}", "line", message->line, "column",
-                                              message->column, "text", message->text)
-                                  : json_pack("{s:s}", "text", message->text));
+        tn_json_append(&errors, has_places && message->line > 0
+                                    ? json_pack("{s:i, s:i, s:s}", "line", message->line, "column",
+                                                message->column, "text", message->text)
+                                    : json_pack("{s:s}", "text", message->text));
     }
     if (!errors || !first) {
         json_decref(errors);
@@ -106,12 +107,13 @@ static int refuse_messages(struct px_change *change, const struct px_messages *m
 }
 
 /* Warnings of the parser are news for whoever made the change. */
-static void note_warnings(struct px_change *change, const struct px_messages *messages)
+static int note_warnings(struct px_change *change, const struct px_messages *messages)
 {
     for (uint32_t i = 0; i < messages->count; i++) {
         if (messages->items[i].severity == PX_WARNING)
-            json_array_append_new(change->work->notes, json_string(messages->items[i].text));
+            tn_json_append(&change->work->notes, json_string(messages->items[i].text));
     }
+    return change->work->notes ? 0 : no_memory(change);
 }
 
 static int parse_text(struct px_change *change, struct tn_str text, bool has_places,
@@ -128,7 +130,7 @@ static int parse_text(struct px_change *change, struct tn_str text, bool has_pla
     else if (error)
         error = no_memory(change);
     else
-        note_warnings(change, &messages);
+        error = note_warnings(change, &messages);
     px_messages_deinit(&messages);
     return error;
 }
@@ -137,7 +139,7 @@ int px_change_parse(struct px_change *change, const json_t *rules, const struct 
                     const char *origin)
 {
     /* spaces behind ':' and ',': what YAML and JSON both read */
-    char *text = json_dumps(rules, 0);
+    char *text = tn_json_text(rules, 0);
     int error;
 
     if (!text)
@@ -154,6 +156,8 @@ static int run_edit(struct px_change *change, struct px_edit *edit)
                       edit->addresses && edit->closing;
     int error = has_memory ? change->edit(edit) : -ENOMEM;
 
+    if (!error && edit->has_lost_note)
+        error = -ENOMEM;
     if (error == -ENOMEM)
         no_memory(change);
     else if (error)
@@ -208,9 +212,9 @@ static int load_config(struct px_rulebook *book, struct px_change *change)
     } else if (error) {
         refuse_messages(change, &messages, true);
     } else {
-        note_warnings(change, &messages);
         px_config_free(change->work->config);
         change->work->config = fresh;
+        error = note_warnings(change, &messages);
     }
     px_messages_deinit(&messages);
     return error ? -EINVAL : 0;
@@ -232,7 +236,7 @@ static int check_restart(struct px_rulebook *book, struct px_change *change)
         change->errors = json_array();
         json_array_foreach(sentences, i, sentence)
         {
-            json_array_append_new(change->errors, json_pack("{s:O}", "text", sentence));
+            tn_json_append(&change->errors, json_pack("{s:O}", "text", sentence));
         }
     }
     json_decref(sentences);
@@ -295,7 +299,11 @@ static int fit_modes(struct px_change *change)
 static int compute_reload(struct px_rulebook *book, struct px_change *change)
 {
     struct px_change_work *work = change->work;
-    struct px_merge merge = {.current = book->rules, .applied = book->hashes, .notes = work->notes};
+    bool has_lost_note = false;
+    struct px_merge merge = {.current = book->rules,
+                             .applied = book->hashes,
+                             .notes = work->notes,
+                             .has_lost_note = &has_lost_note};
     static const char *const members[] = {NULL};
     struct px_edit edit = {.request = change->request};
     json_t *merged = NULL;
@@ -313,7 +321,7 @@ static int compute_reload(struct px_rulebook *book, struct px_change *change)
     work->hashes = px_hashes_of(work->config);
     merge.hashes = work->hashes;
     merge.file = px_rules_to_json(work->config->rules, work->config->rule_count);
-    if (!merge.hashes || !merge.file || px_merge_rules(&merge, &merged) != 0)
+    if (!merge.hashes || !merge.file || px_merge_rules(&merge, &merged) != 0 || has_lost_note)
         error = no_memory(change);
     if (!error)
         error = check_versions(change, merged);

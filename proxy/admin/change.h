@@ -116,7 +116,7 @@ int px_change_parse(struct px_change *change, const json_t *rules, const struct 
 
 int px_change_compare(const struct px_rulebook *book, struct px_change *change);
 
-/* The answer to a change that was applied, or would be. */
+/* The answer to a change that was applied, or would be. NULL: no memory. */
 json_t *px_change_answer(const struct px_rulebook *book, const struct px_change *change);
 
 /* The record of the store; NULL: no memory. */

@@ -25,7 +25,8 @@ void px_edit_note(struct px_edit *edit, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    json_array_append_new(edit->notes, json_string(text));
+    if (json_array_append_new(edit->notes, json_string(text)) != 0)
+        edit->has_lost_note = true;
 }
 
 int px_edit_set(json_t *object, const char *key, json_t *value)

@@ -21,7 +21,8 @@ struct px_edit {
     json_t *rules;
     json_t *request;
     json_t *file_rules;
-    json_t *notes; /* a list, appended to */
+    json_t *notes;      /* a list, appended to */
+    bool has_lost_note; /* out: there was no memory for a note */
     /* {"main": 18}: session bindings of this rule made before this revision hold no more */
     json_t *unbound;
     json_t *modes;          /* modes.h; changed in place like rules */

@@ -41,6 +41,12 @@ static int refuse(struct question *question, const char *text)
     return -EINVAL;
 }
 
+static int no_memory(struct question *question)
+{
+    tn_api_problem(question->call, 503, "out of memory");
+    return -ENOMEM;
+}
+
 /* Bytes that would end a line or the request would make another request of it. */
 static bool is_one_line(const char *text)
 {
@@ -61,7 +67,7 @@ static int append(struct question *question, char **target, size_t *len, const c
         return refuse(question, "the request is too large");
     grown = realloc(*target, *len + room);
     if (!grown)
-        return refuse(question, "out of memory");
+        return no_memory(question);
     *target = grown;
     *len += (size_t)snprintf(grown + *len, room, "%s%s", value, suffix);
     return 0;
@@ -106,7 +112,7 @@ static int take(struct question *question, const char *name, const char *value)
     if (strcmp(name, "path") == 0) {
         free(question->path);
         question->path = strdup(value);
-        return question->path ? 0 : refuse(question, "out of memory");
+        return question->path ? 0 : no_memory(question);
     }
     if (strcmp(name, "header") == 0)
         return take_header(question, value);
@@ -128,7 +134,7 @@ static int read_query(struct question *question)
     int r = 1;
 
     if (!buffer)
-        return refuse(question, "out of memory");
+        return no_memory(question);
     while (r == 1) {
         r = tn_api_query_next(&rest, buffer, HEAD_MAX, &name, &value);
         if (r < 0)
@@ -158,7 +164,7 @@ static int parse(struct question *question, const struct tn_http_limits *limits)
     question->head = malloc(sizeof(*question->head));
     if (len < 0 || !question->head) {
         question->text = len < 0 ? NULL : question->text;
-        return refuse(question, "out of memory");
+        return no_memory(question);
     }
     tn_http_parser_init(&parser, false, limits);
     tn_http_parser_start(&parser, question->head, false);
@@ -174,7 +180,9 @@ static int parse(struct question *question, const struct tn_http_limits *limits)
 
 static void on_step(void *context, const char *line)
 {
-    json_array_append_new(context, json_string(line));
+    json_t **steps = context;
+
+    tn_json_append(steps, json_string(line));
 }
 
 /* Those that the request may meet. */
@@ -210,7 +218,7 @@ static json_t *answer_of(const struct px_snapshot *snapshot, const struct px_dec
     snprintf(key, sizeof(key), "%016llx", (unsigned long long)decision->key);
     for (uint32_t i = 0; i < rule->mirror_count; i++) {
         if (decision->mirrors & (1u << i))
-            json_array_append_new(mirrors, json_string(rule->mirrors[i].mirror->to));
+            tn_json_append(&mirrors, json_string(rule->mirrors[i].mirror->to));
     }
     return json_pack(
         "{s:I, s:s, s:s?, s:s?, s:o, s:o, s:s, s:s?, s:o, s:o, s:o, s:O}", "revision",
@@ -233,7 +241,7 @@ static void decide(struct px_admin *admin, struct question *question)
         .wall_s = admin->clock->wall_ns(admin->clock->context) / 1000000000,
     };
     json_t *steps = json_array();
-    struct px_explain explain = {.step = on_step, .context = steps};
+    struct px_explain explain = {.step = on_step, .context = &steps};
     struct px_decision decision;
 
     admin->route->now_ms = admin->clock->monotonic_ns(admin->clock->context) / 1000000;

@@ -30,7 +30,9 @@ static bool has(const json_t *rules, const char *name)
 
 static void say(const struct px_merge *merge, const char *name, const char *what)
 {
-    json_array_append_new(merge->notes, json_sprintf("rule %s%s", name, what));
+    if (json_array_append_new(merge->notes, json_sprintf("rule %s%s", name, what)) != 0 &&
+        merge->has_lost_note)
+        *merge->has_lost_note = true;
 }
 
 /* The file says something else about this rule than when it was last applied, or nothing any more.
@@ -191,7 +193,8 @@ json_t *px_hashes_of(const struct px_config *config)
     json_t *hashes = json_object();
 
     for (uint32_t i = 0; hashes && i < config->rule_count; i++) {
-        json_t *text = json_sprintf("%016" PRIx64, px_rule_hash(config->rules[i]));
+        uint64_t hash = px_rule_hash(config->rules[i]);
+        json_t *text = hash ? json_sprintf("%016" PRIx64, hash) : NULL; /* 0: no memory */
 
         if (!text || json_object_set_new(hashes, config->rules[i]->name, text) != 0) {
             json_decref(hashes);

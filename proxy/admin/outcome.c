@@ -1,5 +1,7 @@
 #include "proxy/admin/change.h"
 
+#include "lib/api/json.h"
+
 /* Rules of a that are not in b as they are in a. */
 static json_t *differing(json_t *a, const json_t *b)
 {
@@ -13,7 +15,7 @@ static json_t *differing(json_t *a, const json_t *b)
         const json_t *other = px_edit_find_by_name(b, name);
 
         if (!other || !json_equal(rule, other))
-            json_array_append(list, rule);
+            tn_json_append(&list, json_incref(rule));
     }
     return list;
 }
@@ -36,7 +38,7 @@ static bool is_dead(const struct px_snapshot *snapshot, const char *name)
 }
 
 /* Whoever sends traffic to a version that can't answer should hear of it before his users do. */
-static void note_dead_versions(const struct px_rulebook *book, const struct px_change_work *work)
+static void note_dead_versions(const struct px_rulebook *book, struct px_change_work *work)
 {
     for (uint32_t i = 0; i < work->config->version_count; i++) {
         const char *name = work->config->versions[i].name;
@@ -52,7 +54,7 @@ static void note_dead_versions(const struct px_rulebook *book, const struct px_c
                                   !json_is_true(json_object_get(rule, "switched_off")));
         }
         if (is_used && is_dead(book->snapshot, name))
-            json_array_append_new(work->notes, json_sprintf("version %s has no endpoint up", name));
+            tn_json_append(&work->notes, json_sprintf("version %s has no endpoint up", name));
     }
 }
 
@@ -77,7 +79,7 @@ static json_t *changed_modes(const json_t *before, const json_t *after)
 
             if ((other && (side == 1 || json_equal(entry, other))))
                 continue;
-            json_array_append_new(list, changed_mode(before, after, name));
+            tn_json_append(&list, changed_mode(before, after, name));
         }
     }
     return list;
@@ -99,7 +101,7 @@ int px_change_compare(const struct px_rulebook *book, struct px_change *change)
     if (!work->touched_before || !work->touched_after || !work->modes_changed)
         return px_change_refuse(change, 503, "out of memory");
     note_dead_versions(book, work);
-    return 0;
+    return work->notes ? 0 : px_change_refuse(change, 503, "out of memory");
 }
 
 json_t *px_change_answer(const struct px_rulebook *book, const struct px_change *change)
@@ -109,19 +111,17 @@ json_t *px_change_answer(const struct px_rulebook *book, const struct px_change 
                                "changed", work->is_changed, "dry_run", change->is_dry_run,
                                "durable", book->recorder.is_durable);
 
-    if (!answer)
-        return NULL;
     if (work->not_durable)
-        json_object_set_new(answer, "not_durable", json_string(work->not_durable));
+        tn_json_set(&answer, "not_durable", json_string(work->not_durable));
     if (work->rule[0])
-        json_object_set_new(answer, "rule", json_string(work->rule));
-    json_object_set(answer, "before", work->touched_before);
-    json_object_set(answer, "after", work->touched_after);
+        tn_json_set(&answer, "rule", json_string(work->rule));
+    tn_json_set(&answer, "before", json_incref(work->touched_before));
+    tn_json_set(&answer, "after", json_incref(work->touched_after));
     if (json_array_size(work->modes_changed) > 0)
-        json_object_set(answer, "modes", work->modes_changed);
+        tn_json_set(&answer, "modes", json_incref(work->modes_changed));
     if (json_array_size(work->closing) > 0)
-        json_object_set_new(answer, "ended", json_integer((json_int_t)work->closed_count));
-    json_object_set(answer, "notes", work->notes);
+        tn_json_set(&answer, "ended", json_integer((json_int_t)work->closed_count));
+    tn_json_set(&answer, "notes", json_incref(work->notes));
     return answer;
 }
 
@@ -138,16 +138,16 @@ json_t *px_change_record(const struct px_rulebook *book, const struct px_change 
 
     if (shadowed && work->accepted[0])
         json_object_del(shadowed, work->accepted);
-    if (record && json_object_size(shadowed) > 0)
-        json_object_set(record, "shadowed", shadowed);
+    if (!shadowed || json_object_size(shadowed) > 0)
+        tn_json_set(&record, "shadowed", json_incref(shadowed));
     json_decref(shadowed);
-    if (record && json_object_size(work->unbound) > 0)
-        json_object_set(record, "unbound", work->unbound);
-    if (record && json_object_size(work->modes) > 0)
-        json_object_set(record, "modes", work->modes);
-    if (record && change->author)
-        json_object_set_new(record, "author", json_string(change->author));
-    if (record && change->reason)
-        json_object_set_new(record, "reason", json_string(change->reason));
+    if (json_object_size(work->unbound) > 0)
+        tn_json_set(&record, "unbound", json_incref(work->unbound));
+    if (json_object_size(work->modes) > 0)
+        tn_json_set(&record, "modes", json_incref(work->modes));
+    if (change->author)
+        tn_json_set(&record, "author", json_string(change->author));
+    if (change->reason)
+        tn_json_set(&record, "reason", json_string(change->reason));
     return record;
 }

@@ -1,5 +1,7 @@
 #include "proxy/admin/reload.h"
 
+#include "lib/api/json.h"
+
 #include <string.h>
 
 static bool is_same_text(const char *a, const char *b)
@@ -43,10 +45,9 @@ json_t *px_reload_needs_restart(const struct px_config *old, const struct px_con
     };
     json_t *list = json_array();
 
-    for (size_t i = 0; list && i < sizeof(parts) / sizeof(parts[0]); i++) {
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (!parts[i].is_same)
-            json_array_append_new(list,
-                                  json_sprintf("%s changed: that needs a restart", parts[i].key));
+            tn_json_append(&list, json_sprintf("%s changed: that needs a restart", parts[i].key));
     }
     return list;
 }

@@ -13,11 +13,12 @@
 #include "proxy/config/config.h"
 
 struct px_merge {
-    json_t *current; /* the rules that are in force */
-    json_t *applied; /* hashes of the file when it was last applied */
-    json_t *file;    /* the rules of the file now */
-    json_t *hashes;  /* and their hashes */
-    json_t *notes;   /* a list of sentences, appended to */
+    json_t *current;     /* the rules that are in force */
+    json_t *applied;     /* hashes of the file when it was last applied */
+    json_t *file;        /* the rules of the file now */
+    json_t *hashes;      /* and their hashes */
+    json_t *notes;       /* a list of sentences, appended to */
+    bool *has_lost_note; /* out: there was no memory for one; may be NULL */
 };
 
 /* ret_rules: a new list. */

@@ -2,19 +2,19 @@
  * rulebook: the rules that are in force, and the one way to change them.
  *
  * Not for HTTP (resources.c) and not for what an edit does (edit.h).
- * A change is: compute → check → build a snapshot → append to the store and fdatasync (on a pool
- * thread) → publish to every loop → collect the counters that the new shares start from → answer.
- * Changes wait in a queue and are computed one by one, each from what the one before it left. What
- * can't be recorded is not applied. An urgent change (abort, cut, drain) waits for no disk: it goes
- * ahead of the queue, sends away a change that is just being recorded (412), is published first and
- * recorded then; if that fails, the answer says so and it is tried again (recorder.h).
- * The guard aborts a rule with px_rulebook_abort().
- * Shapes: the revision grows by one with each change of rules (or of what a reload applies).
- * Without a store nothing survives a restart and `durable` is false. Units: wall time in ns.
- * Errors: 0 or negative errno with a text (malloc'd); a change is answered with a status as HTTP
- * has it: 200, 412 stale, 422 not possible, 500, 503 stopping or full queue, 507 full disk.
- * Ownership: px_rulebook_open … px_rulebook_close; the current snapshot is the book's until then.
- * Callbacks: from the loop, never from inside the call. Threads: control.
+ * A change is: compute → check → build a snapshot → have all memory that it needs set aside →
+ * append to the store and fdatasync (on another thread) → publish to every loop → collect the
+ * counters that the new shares start from → answer. Changes wait in a queue and are computed one by
+ * one, each from what the one before it left. What can't be recorded is not applied. An urgent
+ * change (abort, cut, drain) waits for no disk: it goes ahead of the queue, sends away a change
+ * that is just being recorded (412), is published first and recorded then; if that fails, the
+ * answer says so and it is tried again (recorder.h). The guard aborts a rule with
+ * px_rulebook_abort(). Shapes: the revision grows by one with each change of rules (or of what a
+ * reload applies). Without a store nothing survives a restart and `durable` is false. Units: wall
+ * time in ns. Errors: 0 or negative errno with a text (malloc'd); a change is answered with a
+ * status as HTTP has it: 200, 412 stale, 422 not possible, 500, 503 stopping or full queue, 507
+ * full disk. Ownership: px_rulebook_open … px_rulebook_close; the current snapshot is the book's
+ * until then. Callbacks: from the loop, never from inside the call. Threads: control.
  */
 #ifndef PX_ADMIN_RULEBOOK_H
 #define PX_ADMIN_RULEBOOK_H
@@ -29,8 +29,11 @@
 
 struct px_rulebook;
 
-/* What happens to a snapshot: px_workers_publish, _collect and _break_off, or a test's. */
+/* What happens to a snapshot: px_workers_prepare, _publish, _collect and _break_off, or a test's.
+ */
 struct px_publisher {
+    void (*prepare)(void *workers, struct px_snapshot *snapshot,
+                    void (*on_prepared)(void *context, int error), void *context);
     void (*publish)(void *workers, struct px_snapshot *snapshot, void (*on_switched)(void *context),
                     void *context);
     void (*collect)(void *workers, void (*on_stats)(void *context, struct px_stats *stats),
@@ -48,7 +51,10 @@ struct px_rulebook_options {
     const struct tn_clock *clock;
     struct px_registry *registry;
     struct px_config *config; /* as loaded; a reference of its own is taken */
-    /* A snapshot is about to be published: the prober's turn, before older ones go. May be NULL. */
+    /* A snapshot may be published: the prober sets aside what it needs for it. -ENOMEM refuses the
+     * change. Either way on_snapshot follows, of this one or of the one that stays. May be NULL. */
+    int (*on_prepare)(void *context, const struct px_snapshot *snapshot);
+    /* This one is in force: the prober's turn, before others go. May be NULL. */
     void (*on_snapshot)(void *context, const struct px_snapshot *snapshot);
     void *context;
 };

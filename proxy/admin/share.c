@@ -190,14 +190,12 @@ json_t *px_share_mirror_json(const struct px_admin *admin, const struct px_stats
 
     mirror_since(stats->mirrors[rule->stat][to], base ? &base->mirrors[to] : NULL, &counts);
     for (uint32_t i = 0; i < PX_MIRROR_DROP_COUNT; i++)
-        json_object_set_new(dropped, px_mirror_drop_label(i),
-                            json_integer((json_int_t)counts.dropped[i]));
+        tn_json_set(&dropped, px_mirror_drop_label(i), json_integer((json_int_t)counts.dropped[i]));
     for (uint32_t i = 0; i < PX_MIRROR_FAIL_COUNT; i++)
-        json_object_set_new(failed, px_mirror_fail_label(i),
-                            json_integer((json_int_t)counts.failed[i]));
+        tn_json_set(&failed, px_mirror_fail_label(i), json_integer((json_int_t)counts.failed[i]));
     for (uint32_t i = 0; i < PX_MIRROR_PASS_COUNT; i++)
-        json_object_set_new(passed, px_mirror_pass_label(i),
-                            json_integer((json_int_t)counts.passed_over[i]));
+        tn_json_set(&passed, px_mirror_pass_label(i),
+                    json_integer((json_int_t)counts.passed_over[i]));
     return json_pack("{s:s, s:f, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "to", mirror->mirror->to,
                      "percent", (double)mirror->mirror->ppm / 10000, "selected",
                      (json_int_t)counts.selected, "sent", (json_int_t)counts.sent, "answered",
@@ -233,18 +231,18 @@ static json_t *rule_json(const struct px_admin *admin, const struct px_stats *st
     char at[TN_RFC3339_SIZE];
 
     for (uint32_t i = 0; i < view->rule->version_count; i++)
-        json_array_append_new(versions, version_json(view, i));
+        tn_json_append(&versions, version_json(view, i));
     for (uint32_t i = 0; i < view->rule->mirror_count; i++)
-        json_array_append_new(
-            mirrors, px_share_mirror_json(admin, stats, view->rule, &view->rule->mirrors[i]));
+        tn_json_append(&mirrors,
+                       px_share_mirror_json(admin, stats, view->rule, &view->rule->mirrors[i]));
     json_t *rule = json_pack(
         "{s:s, s:s?, s:o, s:s, s:I, s:o, s:o, s:o}", "name", view->rule->rule->name, "stable",
         view->rule->rule->stable, "sticky", sticky_json(&view->rule->rule->sticky), "since",
         tn_clock_rfc3339(since_ns, at), "unanswered", (json_int_t)count_unanswered(view),
         "versions", versions, "mirrors", mirrors, "split",
         view->trial ? px_split_json(view->rule, view->trial) : json_null());
-    if (rule && view->rule->rule->is_switched_off)
-        json_object_set_new(rule, "switched_off", json_true());
+    if (view->rule->rule->is_switched_off)
+        tn_json_set(&rule, "switched_off", json_true());
     return rule;
 }
 
@@ -257,7 +255,7 @@ json_t *px_share_json(const struct px_admin *admin, const struct px_stats *stats
         struct rule_view view;
 
         look(admin, stats, snapshot, i, &view);
-        json_array_append_new(rules, rule_json(admin, stats, &view));
+        tn_json_append(&rules, rule_json(admin, stats, &view));
     }
     return json_pack("{s:I, s:o}", "revision", (json_int_t)snapshot->revision, "rules", rules);
 }

@@ -25,7 +25,7 @@ static json_t *version_json(const struct px_admin *admin, const struct px_snapsh
 
     for (uint32_t i = 0; i < version->endpoint_count; i++) {
         healthy += atomic_load(&version->endpoints[i]->up);
-        json_array_append_new(endpoints, endpoint_json(admin, version->endpoints[i]));
+        tn_json_append(&endpoints, endpoint_json(admin, version->endpoints[i]));
     }
     return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:i, s:o}", "name", version->name, "build",
                      version->build, "mode", px_mode_word(version->mode), "until",
@@ -44,7 +44,7 @@ json_t *px_status_json(const struct px_admin *admin)
     json_t *versions = json_array();
 
     for (uint32_t i = 0; i < snapshot->version_count; i++)
-        json_array_append_new(versions, version_json(admin, &snapshot->versions[i]));
+        tn_json_append(&versions, version_json(admin, &snapshot->versions[i]));
     return json_pack("{s:s, s:s, s:i, s:I, s:s, s:b, s:I, s:s, s:b, s:s?, s:i, s:o}", "name",
                      "turnout", "version", TURNOUT_VERSION, "pid", (int)getpid(), "uptime_s",
                      (json_int_t)((now_ns - admin->started_ns) / 1000000000), "state",
@@ -72,8 +72,7 @@ static json_t *codes_json(const struct px_stats_cell *cell)
 
     for (uint32_t i = 0; i < PX_STATS_CODES; i++) {
         if (cell->codes[i] > 0)
-            json_object_set_new(codes, px_stats_code_label(i),
-                                json_integer((json_int_t)cell->codes[i]));
+            tn_json_set(&codes, px_stats_code_label(i), json_integer((json_int_t)cell->codes[i]));
     }
     return codes;
 }
@@ -84,11 +83,11 @@ static json_t *cell_json(const char *version, const struct px_stats_cell *cell)
     json_t *decisions = json_object();
 
     for (uint32_t i = 0; i < PX_STATS_BUCKETS; i++)
-        json_array_append_new(buckets, json_integer((json_int_t)cell->buckets[i]));
+        tn_json_append(&buckets, json_integer((json_int_t)cell->buckets[i]));
     for (uint32_t i = 0; i < STRATEGY_REASON_COUNT; i++) {
         if (cell->decisions[i] > 0)
-            json_object_set_new(decisions, strategy_reason_word(i),
-                                json_integer((json_int_t)cell->decisions[i]));
+            tn_json_set(&decisions, strategy_reason_word(i),
+                        json_integer((json_int_t)cell->decisions[i]));
     }
     return json_pack("{s:s?, s:o, s:o, s:o, s:I, s:I, s:I, s:I}", "version", version, "codes",
                      codes_json(cell), "decisions", decisions, "buckets", buckets, "duration_us",
@@ -109,8 +108,8 @@ static json_t *rule_counts_json(const struct px_admin *admin, const struct px_st
         const char *name = px_registry_version_name(admin->registry, v);
 
         if (stats->cells[rule->stat][v])
-            json_array_append_new(
-                cells, cell_json(v == PX_STATS_NOBODY ? NULL : name, stats->cells[rule->stat][v]));
+            tn_json_append(
+                &cells, cell_json(v == PX_STATS_NOBODY ? NULL : name, stats->cells[rule->stat][v]));
     }
     for (uint32_t i = 0; trial && i < rule->version_count; i++) {
         json_t *finding = px_finding_json(rule, trial, i);
@@ -133,11 +132,11 @@ static void render_full_status(struct px_admin *admin, struct tn_api_call *call,
     json_t *bounds = json_array();
 
     for (uint32_t i = 0; i < snapshot->rule_count; i++)
-        json_array_append_new(rules, rule_counts_json(admin, stats, &snapshot->rules[i]));
+        tn_json_append(&rules, rule_counts_json(admin, stats, &snapshot->rules[i]));
     for (uint32_t i = 0; i + 1 < PX_STATS_BUCKETS; i++)
-        json_array_append_new(bounds, json_integer((json_int_t)px_stats_bucket_us[i]));
-    json_object_set_new(status, "rules", rules);
-    json_object_set_new(status, "bucket_us", bounds);
+        tn_json_append(&bounds, json_integer((json_int_t)px_stats_bucket_us[i]));
+    tn_json_set(&status, "rules", rules);
+    tn_json_set(&status, "bucket_us", bounds);
     tn_api_answer_json(call, 200, status);
 }
 

@@ -1,5 +1,6 @@
 #include "proxy/admin/store.h"
 
+#include "lib/api/json.h"
 #include "lib/base/log.h"
 #include "lib/journal/journal.h"
 
@@ -52,6 +53,8 @@ static int on_record(void *context, unsigned line, struct tn_str text, char **re
     int r;
 
     (void)line;
+    if (!record && json_error_code(&error) == json_error_out_of_memory)
+        return -ENOMEM;
     if (!record) {
         if (asprintf(ret_why, "the record is not JSON: %s", error.text) < 0)
             *ret_why = NULL;
@@ -117,7 +120,7 @@ int px_store_append_now(struct px_store *store, const json_t *record, char **ret
 {
     assert(!store->is_writing);
     *ret_why = NULL;
-    store->record = json_dumps(record, JSON_COMPACT);
+    store->record = tn_json_text(record, JSON_COMPACT);
     if (!store->record)
         return -ENOMEM;
     write_record(store);
@@ -154,7 +157,7 @@ int px_store_append(struct px_store *store, struct tn_loop *loop, const json_t *
     int error;
 
     assert(!store->is_writing);
-    store->record = json_dumps(record, JSON_COMPACT);
+    store->record = tn_json_text(record, JSON_COMPACT);
     if (!store->record)
         return -ENOMEM;
     store->on_done = on_done;

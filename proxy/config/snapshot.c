@@ -324,6 +324,7 @@ void px_snapshot_free(struct px_registry *registry, struct px_snapshot *snapshot
         px_rules_free(snapshot->owned_rules, snapshot->rule_count);
     }
     px_config_free(snapshot->config);
+    free(snapshot->loop_uses);
     free(snapshot->versions);
     free(snapshot->rules);
     free(snapshot);

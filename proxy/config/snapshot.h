@@ -118,7 +118,8 @@ struct px_snapshot {
     const struct px_limits *limits;
     const struct px_prefix *trusted;
     uint32_t trusted_count;
-    uint32_t loops; /* control thread: data loops that have not given it back */
+    uint32_t loops;  /* control thread: data loops that have not given it back */
+    void *loop_uses; /* worker/'s own memory (malloc'd), freed with the snapshot */
 
     /* private: what the snapshot keeps alive */
     struct px_config *config; /* shared with other snapshots */

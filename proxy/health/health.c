@@ -138,17 +138,12 @@ struct px_prober *px_health_find(const struct px_health *health, const struct px
     return NULL;
 }
 
-static int update_endpoint(struct px_health *health, struct px_endpoint *endpoint,
-                           const struct px_health_config *config)
+static int add_prober(struct px_health *health, struct px_endpoint *endpoint,
+                      const struct px_health_config *config)
 {
-    struct px_prober *prober = px_health_find(health, endpoint);
-    int error;
+    struct px_prober *prober;
+    int error = px_prober_new(health, endpoint, config, &prober);
 
-    if (prober) {
-        prober->is_seen = true;
-        return px_prober_configure(prober, config);
-    }
-    error = px_prober_new(health, endpoint, config, &prober);
     if (error)
         return error;
     prober->is_seen = true;
@@ -156,6 +151,34 @@ static int update_endpoint(struct px_health *health, struct px_endpoint *endpoin
     health->prober_count++;
     px_prober_start(prober);
     return 0;
+}
+
+int px_health_prepare(struct px_health *health, const struct px_snapshot *snapshot)
+{
+    int error = 0;
+
+    for (uint32_t v = 0; v < snapshot->version_count; v++) {
+        const struct px_snapshot_version *version = &snapshot->versions[v];
+
+        for (uint32_t e = 0; e < version->endpoint_count && !error; e++) {
+            struct px_prober *prober = px_health_find(health, version->endpoints[e]);
+
+            error = prober ? px_prober_prepare(prober, &version->health)
+                           : add_prober(health, version->endpoints[e], &version->health);
+        }
+    }
+    return error;
+}
+
+static int update_endpoint(struct px_health *health, struct px_endpoint *endpoint,
+                           const struct px_health_config *config)
+{
+    struct px_prober *prober = px_health_find(health, endpoint);
+
+    if (!prober)
+        return add_prober(health, endpoint, config);
+    prober->is_seen = true;
+    return px_prober_configure(prober, config);
 }
 
 static void close_unseen(struct px_health *health)

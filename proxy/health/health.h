@@ -34,8 +34,12 @@ struct px_health_options {
 
 int px_health_new(const struct px_health_options *options, struct px_health **ret_health);
 
-/* Endpoints and health settings of this snapshot from now on; before older ones are freed. -ENOMEM:
- * some new endpoints have no prober; the next update tries again. */
+/* Before an update: new endpoints get their probers, which begin, and the update to this snapshot
+ * needs no memory. -ENOMEM: an update to the old one takes back what was done. */
+int px_health_prepare(struct px_health *health, const struct px_snapshot *snapshot);
+
+/* Endpoints and health settings of this snapshot from now on; before older ones are freed. -ENOMEM,
+ * when it was not prepared: some new endpoints have no prober; the next update tries again. */
 int px_health_update(struct px_health *health, const struct px_snapshot *snapshot);
 
 /*

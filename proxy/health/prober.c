@@ -147,6 +147,7 @@ static void free_prober(struct px_prober *prober)
 {
     px_health_forget(prober);
     free(prober->config.path);
+    free(prober->next_path);
     free(prober->in);
     free(prober);
 }
@@ -248,17 +249,36 @@ static void on_deadline(struct tn_deadline *deadline)
     }
 }
 
+static bool is_path(const char *path, const struct px_health_config *config)
+{
+    return path && strcmp(path, config->path) == 0;
+}
+
+int px_prober_prepare(struct px_prober *prober, const struct px_health_config *config)
+{
+    char *path;
+
+    if (is_path(prober->config.path, config) || is_path(prober->next_path, config))
+        return 0;
+    path = strdup(config->path);
+    if (!path)
+        return -ENOMEM;
+    free(prober->next_path);
+    prober->next_path = path;
+    return 0;
+}
+
 int px_prober_configure(struct px_prober *prober, const struct px_health_config *config)
 {
-    char *path = NULL;
+    char *path = prober->config.path;
+    int error = px_prober_prepare(prober, config);
 
-    if (!prober->config.path || strcmp(prober->config.path, config->path) != 0) {
-        path = strdup(config->path);
-        if (!path)
-            return -ENOMEM;
-        free(prober->config.path);
-    } else {
-        path = prober->config.path;
+    if (error)
+        return error;
+    if (!is_path(path, config)) {
+        free(path);
+        path = prober->next_path;
+        prober->next_path = NULL;
     }
     prober->config = *config;
     prober->config.path = path;

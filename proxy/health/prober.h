@@ -43,6 +43,7 @@ struct px_prober {
     struct px_health *health;
     struct px_endpoint *endpoint;
     struct px_health_config config; /* path is a copy */
+    char *next_path;                /* made ready for the next config, or NULL */
     struct px_health_verdict verdict;
     bool is_seen; /* by the update under way */
     bool is_closing;
@@ -66,6 +67,8 @@ struct px_prober {
 
 int px_prober_new(struct px_health *health, struct px_endpoint *endpoint,
                   const struct px_health_config *config, struct px_prober **ret_prober);
+/* px_prober_prepare() first, and px_prober_configure() of the same config can't fail. -ENOMEM. */
+int px_prober_prepare(struct px_prober *prober, const struct px_health_config *config);
 int px_prober_configure(struct px_prober *prober, const struct px_health_config *config);
 void px_prober_start(struct px_prober *prober);
 void px_prober_close(struct px_prober *prober);

@@ -28,7 +28,6 @@ static struct px_stats_mirror *need_mirror(struct px_stats *stats, uint32_t rule
     return *mirror;
 }
 
-/* Begun anew with another configuration: counts of two would say nothing. */
 static struct px_ledger *need_ledger(struct px_stats *stats, uint32_t rule, uint32_t to,
                                      uint64_t config_id, uint64_t now_s)
 {
@@ -36,8 +35,6 @@ static struct px_ledger *need_ledger(struct px_stats *stats, uint32_t rule, uint
 
     if (!*ledger && px_ledger_new(config_id, now_s, ledger) != 0)
         return NULL;
-    if ((*ledger)->config_id != config_id)
-        px_ledger_restart(*ledger, config_id, now_s);
     return *ledger;
 }
 
@@ -76,6 +73,7 @@ void px_stats_free(struct px_stats *stats)
     for (uint32_t rule = 0; rule < PX_RULES_MAX; rule++)
         px_stats_trial_free(stats->trials[rule]);
     for (uint32_t rule = 0; rule < PX_RULES_MAX; rule++) {
+        px_stats_trial_free(stats->next_trials[rule]);
         free(stats->baselines[rule]);
         for (uint32_t to = 0; to < PX_VERSIONS_MAX; to++)
             px_ledger_free(stats->ledgers[rule][to]);
@@ -83,32 +81,42 @@ void px_stats_free(struct px_stats *stats)
     free(stats);
 }
 
-static bool adopt_compare(struct px_stats *stats, const struct px_snapshot_rule *rule,
-                          const struct px_snapshot_mirror *mirror, uint32_t to)
-{
-    uint64_t now_s = tn_clock_system.wall_ns(tn_clock_system.context) / 1000000000;
+/* --- from one snapshot to the next: first all memory, then what can't fail
+ * ------------------------
+ */
 
+static uint64_t now_s(void)
+{
+    return tn_clock_system.wall_ns(tn_clock_system.context) / 1000000000;
+}
+
+static bool prepare_compare(struct px_stats *stats, const struct px_snapshot_rule *rule,
+                            const struct px_snapshot_mirror *mirror, uint32_t to)
+{
     if (mirror->compare_id == 0)
         return true;
-    return need_ledger(stats, rule->stat, to, mirror->compare_id, now_s) &&
+    return need_ledger(stats, rule->stat, to, mirror->compare_id, now_s()) &&
            (mirror->mirror->baseline.ppm == 0 || need_baseline(stats, rule->stat));
 }
 
-static int adopt_trial(struct px_stats *stats, const struct px_snapshot_rule *rule)
+static bool is_trial(const struct px_stats_trial *trial, const struct px_snapshot_rule *rule)
 {
-    struct px_stats_trial **own = &stats->trials[rule->stat];
-
-    if (!rule->trial || (*own && (*own)->number != rule->trial->number)) {
-        px_stats_trial_free(*own);
-        *own = NULL;
-    }
-    if (rule->trial && !*own)
-        *own = px_stats_trial_new(rule);
-    return rule->trial && !*own ? -ENOMEM : 0;
+    return trial && trial->number == rule->trial->number;
 }
 
-static int adopt_rule(struct px_stats *stats, const struct px_snapshot *snapshot,
-                      const struct px_snapshot_rule *rule)
+static int prepare_trial(struct px_stats *stats, const struct px_snapshot_rule *rule)
+{
+    struct px_stats_trial **next = &stats->next_trials[rule->stat];
+
+    if (!rule->trial || is_trial(stats->trials[rule->stat], rule) || is_trial(*next, rule))
+        return 0;
+    px_stats_trial_free(*next);
+    *next = px_stats_trial_new(rule);
+    return *next ? 0 : -ENOMEM;
+}
+
+static int prepare_rule(struct px_stats *stats, const struct px_snapshot *snapshot,
+                        const struct px_snapshot_rule *rule)
 {
     assert(rule->stat < PX_RULES_MAX);
     if (!need_cell(stats, rule->stat, PX_STATS_NOBODY))
@@ -125,21 +133,60 @@ static int adopt_rule(struct px_stats *stats, const struct px_snapshot *snapshot
 
         assert(stat < PX_VERSIONS_MAX);
         if (!need_mirror(stats, rule->stat, stat) ||
-            !adopt_compare(stats, rule, &rule->mirrors[i], stat))
+            !prepare_compare(stats, rule, &rule->mirrors[i], stat))
             return -ENOMEM;
     }
-    return adopt_trial(stats, rule);
+    return prepare_trial(stats, rule);
 }
 
-int px_stats_adopt(struct px_stats *stats, const struct px_snapshot *snapshot)
+int px_stats_prepare(struct px_stats *stats, const struct px_snapshot *snapshot)
 {
     for (uint32_t i = 0; i < snapshot->rule_count; i++) {
-        int error = adopt_rule(stats, snapshot, &snapshot->rules[i]);
+        int error = prepare_rule(stats, snapshot, &snapshot->rules[i]);
 
         if (error)
             return error;
     }
     return 0;
+}
+
+static void adopt_trial(struct px_stats *stats, const struct px_snapshot_rule *rule)
+{
+    struct px_stats_trial **own = &stats->trials[rule->stat];
+
+    if (rule->trial && is_trial(*own, rule))
+        return;
+    px_stats_trial_free(*own);
+    *own = NULL;
+    if (!rule->trial)
+        return;
+    *own = stats->next_trials[rule->stat];
+    stats->next_trials[rule->stat] = NULL;
+}
+
+/* Begun anew with another configuration: counts of two would say nothing. */
+static void adopt_compare(struct px_stats *stats, const struct px_snapshot *snapshot,
+                          const struct px_snapshot_rule *rule)
+{
+    for (uint32_t i = 0; i < rule->mirror_count; i++) {
+        uint64_t config_id = rule->mirrors[i].compare_id;
+        uint32_t to = snapshot->versions[rule->mirrors[i].to].stat;
+        struct px_ledger *ledger = stats->ledgers[rule->stat][to];
+
+        if (config_id && ledger->config_id != config_id)
+            px_ledger_restart(ledger, config_id, now_s());
+    }
+}
+
+int px_stats_adopt(struct px_stats *stats, const struct px_snapshot *snapshot)
+{
+    int error = px_stats_prepare(stats, snapshot);
+
+    for (uint32_t i = 0; i < snapshot->rule_count && !error; i++) {
+        adopt_trial(stats, &snapshot->rules[i]);
+        adopt_compare(stats, snapshot, &snapshot->rules[i]);
+    }
+    return error;
 }
 
 static void add_cell(struct px_stats_cell *into, const struct px_stats_cell *from)

@@ -126,7 +126,8 @@ const char *px_retry_label(enum px_retry reason);
 struct px_stats {
     struct px_stats_cell *cells[PX_RULES_MAX + 1][PX_VERSIONS_MAX + 1];
     struct px_stats_mirror *mirrors[PX_RULES_MAX][PX_VERSIONS_MAX];
-    struct px_stats_trial *trials[PX_RULES_MAX]; /* of the newest snapshot, by rule */
+    struct px_stats_trial *trials[PX_RULES_MAX];      /* of the newest snapshot, by rule */
+    struct px_stats_trial *next_trials[PX_RULES_MAX]; /* made ready */
     struct px_stats_mirror
         *baselines[PX_RULES_MAX]; /* second requests to the version that answers */
     struct px_ledger *ledgers[PX_RULES_MAX][PX_VERSIONS_MAX]; /* of mirrors that compare */
@@ -147,6 +148,10 @@ struct px_stats {
 
 int px_stats_new(struct px_stats **ret_stats);
 void px_stats_free(struct px_stats *stats);
+
+/* All memory that px_stats_adopt() of this snapshot needs, which then can't fail; nothing that
+ * counts is touched. -ENOMEM. */
+int px_stats_prepare(struct px_stats *stats, const struct px_snapshot *snapshot);
 
 /* Makes the cells that this snapshot can count in. */
 int px_stats_adopt(struct px_stats *stats, const struct px_snapshot *snapshot);

@@ -275,6 +275,8 @@ static int init_parts(struct px_data_loop *loop, char **ret_why)
     };
     int error = px_stats_new(&loop->stats);
 
+    if (!error)
+        error = px_stats_adopt(loop->stats, loop->workers->options.snapshot);
     if (error)
         return error;
     mirrors.stats = loop->stats;
@@ -362,7 +364,13 @@ void px_data_loop_deinit(struct px_data_loop *loop)
 static void *run(void *context)
 {
     struct px_data_loop *loop = context;
+    bool is_over;
 
+    pthread_mutex_lock(&loop->workers->start_lock);
+    is_over = loop->workers->is_start_failed;
+    pthread_mutex_unlock(&loop->workers->start_lock);
+    if (is_over)
+        return NULL;
     px_data_loop_switch(loop, loop->workers->options.snapshot);
     tn_timer_start(&loop->tick, TICK_MS, TICK_MS);
     tn_loop_run(&loop->loop);

@@ -15,6 +15,46 @@
 #include <pthread.h>
 
 struct px_workers;
+struct px_data_loop;
+
+/* One mail to a loop, that comes back to the control thread as the same mail. */
+struct px_loop_mail {
+    struct tn_mail mail;
+    struct px_data_loop *loop;
+    void *call;
+    struct px_stats *stats;
+    uint64_t grace_ms;
+    int error;
+    uint32_t count; /* broken off */
+    bool is_away;   /* control thread: sent and not back */
+};
+
+/* One per snapshot and loop: all of a snapshot in one block, so that giving one back and telling it
+ * need no memory. */
+struct px_loop_use {
+    struct px_snapshot_use use;
+    struct px_data_loop *loop;
+    struct tn_mail unused;
+};
+
+/* What all loops are asked at once, one call at a time. */
+struct px_loops_call {
+    uint32_t waiting; /* loops that have not answered; 0: no call */
+    struct px_snapshot *snapshot;
+    int error;
+    void (*on_prepared)(void *context, int error);
+    void (*on_switched)(void *context);
+    void *context;
+};
+
+/* The same for what is broken off. */
+struct px_break_call {
+    struct px_selection selection;
+    uint32_t waiting;
+    uint32_t count;
+    void (*on_done)(void *context, uint32_t count);
+    void *context;
+};
 
 struct px_data_loop {
     struct px_workers *workers;
@@ -41,6 +81,9 @@ struct px_data_loop {
     uint64_t grace_ms;
     bool is_clean;      /* nothing was broken off at the stop */
     bool is_loop_clean; /* no handle was left */
+    /* The mails that must arrive, whatever memory there is. */
+    struct px_loop_mail prepare_mail, switch_mail, break_mail, reopen_mail, stop_mail, stopped_mail;
+    bool is_reopen_due; /* control thread: asked again while the mail was away */
 };
 
 struct px_workers {
@@ -57,6 +100,10 @@ struct px_workers {
     struct px_queue_board board;
     struct sockaddr_storage *addresses; /* that the listeners got */
     uint32_t running;                   /* loops that have not stopped */
+    struct px_loops_call prepare, publish;
+    struct px_break_call break_off;
+    pthread_mutex_t start_lock; /* held until every thread is there */
+    bool is_start_failed;
     bool is_clean;
     bool is_stopping;
     void (*on_stopped)(void *context, bool is_clean);
@@ -74,7 +121,12 @@ void px_data_loop_deinit(struct px_data_loop *loop);
 
 int px_data_loop_start(struct px_data_loop *loop);
 
-/* On the loop's thread. */
+/* The memory that the loops need for a snapshot. -ENOMEM. */
+int px_workers_make_uses(struct px_workers *workers, struct px_snapshot *snapshot);
+struct px_loop_use *px_data_loop_use(const struct px_data_loop *loop,
+                                     const struct px_snapshot *snapshot);
+
+/* On the loop's thread; the snapshot was prepared. */
 void px_data_loop_switch(struct px_data_loop *loop, struct px_snapshot *snapshot);
 void px_data_loop_stop(struct px_data_loop *loop, uint64_t grace_ms);
 
@@ -86,6 +138,6 @@ void px_workers_tell_stopped(struct px_data_loop *loop);
 void px_workers_tell_suspect(struct px_workers *workers);
 void px_workers_tell_mirrored(struct px_workers *workers, uint32_t to);
 void px_workers_tell_failing(struct px_workers *workers, struct px_endpoint *endpoint);
-void px_workers_tell_unused(struct px_workers *workers, struct px_snapshot *snapshot);
+void px_workers_tell_unused(struct px_data_loop *loop, struct px_snapshot *snapshot);
 
 #endif

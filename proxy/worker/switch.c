@@ -1,12 +1,8 @@
 #include "proxy/worker/loop.h"
 
+#include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
-
-/* One per snapshot and loop. */
-struct loop_use {
-    struct px_snapshot_use use;
-    struct px_data_loop *loop;
-};
 
 static bool names_endpoint(const struct px_snapshot *snapshot, const struct px_endpoint *endpoint)
 {
@@ -40,37 +36,48 @@ static void drop_gone(struct px_data_loop *loop, const struct px_snapshot *old,
 
 static void on_unused(struct px_snapshot_use *use)
 {
-    struct loop_use *loop_use = TN_CONTAINER_OF(use, struct loop_use, use);
-    struct px_data_loop *loop = loop_use->loop;
+    struct px_data_loop *loop = TN_CONTAINER_OF(use, struct px_loop_use, use)->loop;
     struct px_snapshot *snapshot = use->snapshot;
 
-    free(loop_use);
     /* Its last exchanges may have given connections back since the switch. */
     drop_gone(loop, snapshot, loop->session.rules ? loop->session.rules->snapshot : NULL);
-    px_workers_tell_unused(loop->workers, snapshot);
+    px_workers_tell_unused(loop, snapshot);
 }
 
-static struct px_snapshot_use *new_use(struct px_data_loop *loop, struct px_snapshot *snapshot)
+int px_workers_make_uses(struct px_workers *workers, struct px_snapshot *snapshot)
 {
-    struct loop_use *loop_use = malloc(sizeof(*loop_use));
+    struct px_loop_use *uses = calloc(workers->loop_count, sizeof(*uses));
 
-    if (!loop_use)
-        abort(); /* a loop that can't take the rules that all others have would lie from then on */
-    loop_use->use =
-        (struct px_snapshot_use){.snapshot = snapshot, .users = 1, .on_unused = on_unused};
-    loop_use->loop = loop;
-    return &loop_use->use;
+    if (!uses)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < workers->loop_count; i++) {
+        uses[i].use =
+            (struct px_snapshot_use){.snapshot = snapshot, .users = 1, .on_unused = on_unused};
+        uses[i].loop = &workers->loops[i];
+    }
+    snapshot->loop_uses = uses;
+    return 0;
+}
+
+struct px_loop_use *px_data_loop_use(const struct px_data_loop *loop,
+                                     const struct px_snapshot *snapshot)
+{
+    struct px_loop_use *uses = snapshot->loop_uses;
+
+    return &uses[loop->number];
 }
 
 void px_data_loop_switch(struct px_data_loop *loop, struct px_snapshot *snapshot)
 {
-    if (px_stats_adopt(loop->stats, snapshot) != 0)
-        abort(); /* as in new_use */
+    int error = px_stats_adopt(loop->stats, snapshot);
+
+    assert(!error); /* it was prepared */
+    (void)error;
     if (loop->session.rules && snapshot != loop->session.rules->snapshot)
         drop_gone(loop, loop->session.rules->snapshot, snapshot);
     /* A copy, because idle connections look at it for as long as they live. */
     loop->limits = *snapshot->limits;
     loop->session.client_max = px_workers_client_max(loop->workers, &loop->limits);
     px_mirrors_tell_anew(loop->mirrors);
-    px_session_set_rules(&loop->session, new_use(loop, snapshot));
+    px_session_set_rules(&loop->session, &px_data_loop_use(loop, snapshot)->use);
 }

@@ -22,13 +22,6 @@ struct suspect_mail {
     struct px_workers *workers;
 };
 
-/* How many loops still use a snapshot: the control thread's count of the loops' counts. */
-struct unused_mail {
-    struct tn_mail mail;
-    struct px_workers *workers;
-    struct px_snapshot *snapshot;
-};
-
 static void on_failing_mail(struct tn_mail *base)
 {
     struct failing_mail *mail = TN_CONTAINER_OF(base, struct failing_mail, mail);
@@ -104,26 +97,22 @@ void px_workers_heard(struct px_workers *workers)
     atomic_store(&workers->is_suspect_told, false);
 }
 
-static void on_unused_mail(struct tn_mail *base)
+/* How many loops still use a snapshot: the control thread's count of the loops' counts. */
+static void on_unused_mail(struct tn_mail *mail)
 {
-    struct unused_mail *mail = TN_CONTAINER_OF(base, struct unused_mail, mail);
-    struct px_workers *workers = mail->workers;
-    struct px_snapshot *snapshot = mail->snapshot;
+    struct px_loop_use *use = TN_CONTAINER_OF(mail, struct px_loop_use, unused);
+    struct px_workers *workers = use->loop->workers;
+    struct px_snapshot *snapshot = use->use.snapshot;
 
-    free(mail);
     assert(snapshot->loops > 0);
     if (--snapshot->loops == 0)
         workers->options.on_unused(workers->options.context, snapshot);
 }
 
-void px_workers_tell_unused(struct px_workers *workers, struct px_snapshot *snapshot)
+void px_workers_tell_unused(struct px_data_loop *loop, struct px_snapshot *snapshot)
 {
-    struct unused_mail *mail = malloc(sizeof(*mail));
+    struct px_loop_use *use = px_data_loop_use(loop, snapshot);
 
-    if (!mail)
-        return; /* the snapshot stays: a leak of some kilobytes, not a fault */
-    mail->mail.run = on_unused_mail;
-    mail->workers = workers;
-    mail->snapshot = snapshot;
-    tn_mailbox_post(&workers->control, &mail->mail);
+    use->unused.run = on_unused_mail;
+    tn_mailbox_post(&loop->workers->control, &use->unused);
 }

@@ -5,10 +5,10 @@
  * Not for deciding what the rules are (admin/) nor for single requests (session/).
  * Shapes: all workers are one object to the control thread. A publish is answered when every loop
  * has switched: no request whose head is complete after that is decided by an older revision.
- * Errors: 0 or negative errno; a listener that cannot be opened says which address in ret_why
- * (malloc'd). Ownership: px_workers_new … px_workers_free. A published snapshot belongs to the
- * workers until on_unused gives it back. Callbacks: on the control loop, once per call. Threads:
- * control thread.
+ * Errors: 0 or negative errno; what was prepared is switched to without needing memory; a listener
+ * that cannot be opened says which address in ret_why (malloc'd). Ownership: px_workers_new …
+ * px_workers_free. A published snapshot belongs to the workers until on_unused gives it back.
+ * Callbacks: on the control loop, once per call. Threads: control thread.
  */
 #ifndef PX_WORKER_WORKER_H
 #define PX_WORKER_WORKER_H
@@ -44,12 +44,20 @@ struct px_workers_options {
 int px_workers_new(const struct px_workers_options *options, char **ret_why,
                    struct px_workers **ret_workers);
 
-/* Every loop takes `snapshot` for new requests; then on_switched. */
+/*
+ * Every loop sets aside what it needs for the snapshot; then on_prepared with 0, or -ENOMEM: it
+ * must not be published then. Until on_prepared the snapshot must stay. One call at a time.
+ */
+void px_workers_prepare(struct px_workers *workers, struct px_snapshot *snapshot,
+                        void (*on_prepared)(void *context, int error), void *context);
+
+/* Every loop takes `snapshot`, which was prepared, for new requests; then on_switched. It cannot
+ * fail. One call at a time. */
 void px_workers_publish(struct px_workers *workers, struct px_snapshot *snapshot,
                         void (*on_switched)(void *context), void *context);
 
 /* The sum of all loops' counters, each copied between two events of its loop; the receiver frees
- * it. NULL: no memory. */
+ * it. NULL: no memory; on_stats may then run within the call. */
 void px_workers_collect(struct px_workers *workers,
                         void (*on_stats)(void *context, struct px_stats *stats), void *context);
 
@@ -61,7 +69,7 @@ void px_workers_collect_ledgers(struct px_workers *workers,
 /*
  * Breaks the exchanges off that are meant (session.h), in every loop; then on_done with how many
  * there were. For what is left open after a drain's timeout, or at once at a cut: publish the rules
- * that send nobody there first.
+ * that send nobody there first. One call at a time.
  */
 void px_workers_break_off(struct px_workers *workers, const struct px_selection *selection,
                           void (*on_done)(void *context, uint32_t count), void *context);

@@ -658,11 +658,17 @@ EXPORT int epoll_create1(int flags)
     return fails(EPOLL_CREATE) ? -1 : REAL(epoll_create1)(flags);
 }
 
+/* Only what is new needs memory: a descriptor that is there already is always EEXIST. */
 EXPORT int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 {
-    return operation == EPOLL_CTL_ADD && fails(EPOLL_CTL)
-               ? -1
-               : REAL(epoll_ctl)(epoll, operation, fd, event);
+    int result = REAL(epoll_ctl)(epoll, operation, fd, event);
+
+    if (result != 0 || operation != EPOLL_CTL_ADD || !fails(EPOLL_CTL))
+        return result;
+    result = errno;
+    REAL(epoll_ctl)(epoll, EPOLL_CTL_DEL, fd, event);
+    errno = result;
+    return -1;
 }
 
 EXPORT int epoll_pwait(int epoll, struct epoll_event *events, int count, int timeout,

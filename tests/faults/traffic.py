@@ -4,6 +4,7 @@ A step says what it asks for; asks are kept and checked when all is quiet: whole
 the mirror, nothing outside the grammar.
 """
 import hashlib
+import json
 import os
 import socket
 import threading
@@ -32,6 +33,22 @@ def body_of(target, content=b""):
 def chunked(body, size):
     pieces = [body[i:i + size] for i in range(0, len(body), size)]
     return b"".join(b"%x\r\n%s\r\n" % (len(p), p) for p in pieces) + b"0\r\n\r\n"
+
+
+def without_counts(value):
+    """JSON without what counts and what tells the time."""
+    if isinstance(value, dict):
+        return {k: without_counts(v) for k, v in value.items() if k not in ("codes", "decisions", "applied_at", "since", "endpoint")}
+    if isinstance(value, list):
+        return [without_counts(v) for v in value]
+    return 0 if value is None or isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+def shape_of(path, body):
+    """What has to be the same each time: of metrics, the names and labels there are."""
+    if path == "/metrics":
+        return {line.rpartition(" ")[0] for line in body.decode().splitlines()}
+    return without_counts(json.loads(body)) if body.startswith(b"{") else body
 
 
 class Upstream(Recorder):
@@ -116,11 +133,12 @@ class Traffic:
         self.behind = ("127.0.0.1", port)
         self.proxy.write()
         self.proxy.env = self.control.environment(os.environ)
-        self.serial = 0
+        self.serial, self.shapes = 0, {}
         self.asked, self.hits = [], []
 
     def start(self):
         self.proxy.launch().wait_for("listening on")
+        self.step_told()
         return self
 
     def close(self):
@@ -318,15 +336,27 @@ class Traffic:
                 raise hits[0]
 
     def step_told(self):
+        """What is told about the process: whole, as it was told before, or an error."""
         host, _, port = self.proxy.metrics_address.rpartition(":")
         for path in ("/metrics", "/status", "/readyz"):
             with Peer((host, int(port))) as peer:
-                send(peer, f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
-                take(peer, "GET", 200, None)
+                self.told(peer, path, f"{host}:{port}")
         with Peer(str(self.proxy.folder / "turnout.sock")) as peer:
-            for path in ("/v1/rules", "/v1/explain?path=/echo/m/1"):
-                send(peer, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-                take(peer, "GET", 200, None)
+            for path in ("/v1/rules", "/v1/status", "/v1/share", "/v1/explain?path=/echo/m/1&header=X-A:%20b&cookie=c%3Dd"):
+                self.told(peer, path, "localhost")
+
+    def told(self, peer, path, host):
+        send(peer, f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        body = take(peer, "GET", 200, None).body
+        try:
+            shape = shape_of(path, body)
+        except ValueError as error:
+            raise Wrong(f"{path} is told as {body[:500]!r}: {error}") from None
+        expected = self.shapes.setdefault(path, shape)
+        if isinstance(shape, set) and expected <= shape:
+            self.shapes[path] = shape  # counters that are told once there is something to count
+        elif shape != expected:
+            raise Wrong(f"{path} tells {shape} instead of {expected}")
 
     def step_after(self):
         """What has to be right after each fault."""
@@ -392,11 +422,18 @@ class Traffic:
         if len(copies) > wanted or not is_faulty and len(copies) < wanted:
             raise Wrong(f"{asked.target}: {len(copies)} copies")
 
+    def metrics(self):
+        """A fault that hit nobody before may still close the next connection (EMFILE without a connection)."""
+        try:
+            return self.proxy.metrics()
+        except ConnectionError:
+            return self.proxy.metrics()
+
     def quiet(self, timeout=10.0):
         """Waits until nothing is under way, which has to come."""
         deadline = time.monotonic() + timeout
         while True:
-            metrics = self.proxy.metrics()
+            metrics = self.metrics()
             busy = {name: metrics.sum(name) for name in GAUGES if metrics.sum(name) != 0}
             if not busy:
                 return

@@ -103,6 +103,15 @@ size_t book_store_size(const struct book *book)
 /* --- the publisher -----------------------------------------------------------------------------
  */
 
+static void prepare(void *workers, struct px_snapshot *snapshot,
+                    void (*on_prepared)(void *context, int error), void *context)
+{
+    struct book *book = workers;
+
+    assert_non_null(snapshot);
+    on_prepared(context, book->prepare_error);
+}
+
 static void publish(void *workers, struct px_snapshot *snapshot, void (*on_switched)(void *context),
                     void *context)
 {
@@ -162,7 +171,8 @@ static void break_off(void *workers, const struct px_selection *selection,
     tn_timer_start(&book->breaking, 0, 0);
 }
 
-const struct px_publisher book_publisher_ops = {.publish = publish,
+const struct px_publisher book_publisher_ops = {.prepare = prepare,
+                                                .publish = publish,
                                                 .collect = collect,
                                                 .collect_ledgers = collect_ledgers,
                                                 .break_off = break_off};

@@ -42,6 +42,7 @@ struct book {
 
     struct px_stats *stats; /* what counting gives; kept by the fixture */
     bool has_no_stats;      /* out of memory */
+    int prepare_error;      /* of the loops */
 
     /* the last answer */
     unsigned done;

@@ -128,5 +128,8 @@ int main(void)
         cmocka_unit_test(test_mirrors_new_survives_any_failing_allocation),
     };
 
+    tn_net_init();
+    /* libuv's table of descriptors grows now and then, and has a reserve: not counted here */
+    uv_replace_allocator(__real_malloc, __real_realloc, __real_calloc, free);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

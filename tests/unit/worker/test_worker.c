@@ -3,6 +3,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +17,41 @@
 #define LOOPS 2
 #define PATIENCE_MS 10000
 #define GRACE_MS 3000
+
+/* --- what there is not ---------------------------------------------------------------------------
+ */
+
+static _Atomic bool is_starved; /* no allocation works */
+static unsigned threads_left = UINT_MAX;
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *context);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *context);
+
+void *__wrap_malloc(size_t size)
+{
+    return is_starved ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return is_starved ? NULL : __real_calloc(count, size);
+}
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *context)
+{
+    if (threads_left == 0)
+        return EAGAIN;
+    if (threads_left != UINT_MAX)
+        threads_left--;
+    return __real_pthread_create(thread, attributes, run, context);
+}
 
 /* An upstream and a client, each a blocking thread of its own: the loops under test see real
  * concurrency. */
@@ -38,7 +75,8 @@ struct stage {
     struct px_config *config;
     struct px_workers *workers;
     struct upstream upstream;
-    unsigned built, unused, switched;
+    unsigned built, unused, switched, prepared, without_stats;
+    int prepare_error;
     struct px_stats *stats;
     bool is_stopped, is_clean;
     bool is_broken_off;
@@ -248,9 +286,41 @@ static void on_switched(void *context)
     ((struct stage *)context)->switched++;
 }
 
+static void on_prepared(void *context, int error)
+{
+    struct stage *stage = context;
+
+    stage->prepared++;
+    stage->prepare_error = error;
+}
+
+static int prepare(struct stage *stage, struct px_snapshot *snapshot)
+{
+    unsigned before = stage->prepared;
+
+    px_workers_prepare(stage->workers, snapshot, on_prepared, stage);
+    run_until(stage, NULL, &stage->prepared, before + 1);
+    return stage->prepare_error;
+}
+
+static void publish(struct stage *stage, struct px_snapshot *snapshot)
+{
+    unsigned before = stage->switched;
+
+    assert_int_equal(prepare(stage, snapshot), 0);
+    px_workers_publish(stage->workers, snapshot, on_switched, stage);
+    run_until(stage, NULL, &stage->switched, before + 1);
+}
+
 static void on_stats(void *context, struct px_stats *stats)
 {
     ((struct stage *)context)->stats = stats;
+}
+
+static void on_no_stats(void *context, struct px_stats *stats)
+{
+    assert_null(stats);
+    ((struct stage *)context)->without_stats++;
 }
 
 static struct px_stats *collect(struct stage *stage)
@@ -284,10 +354,8 @@ static void test_worker_publishes_under_load_and_gives_every_snapshot_back(void 
     (void)state;
     for (unsigned i = 0; i < 4; i++)
         start_client(stage, &clients[i], 300, i % 2 == 0);
-    for (unsigned i = 1; i <= 50; i++) {
-        px_workers_publish(stage->workers, build(stage), on_switched, stage);
-        run_until(stage, NULL, &stage->switched, i);
-    }
+    for (unsigned i = 1; i <= 50; i++)
+        publish(stage, build(stage));
     for (unsigned i = 0; i < 4; i++) {
         pthread_join(clients[i].thread, NULL);
         assert_int_equal(clients[i].answered, 300);
@@ -405,8 +473,7 @@ static void test_worker_keeps_no_connection_to_an_endpoint_that_left(void **stat
         build(stage);
         for (uint32_t i = 0; i < px_registry_endpoint_count(stage->registry); i++)
             px_registry_endpoint(stage->registry, i)->up = true;
-        px_workers_publish(stage->workers, stage->current, on_switched, stage);
-        run_until(stage, NULL, &stage->switched, round + 1);
+        publish(stage, stage->current);
         px_config_free(stage->config);
         for (unsigned i = 0; i < 2; i++)
             pthread_join(clients[i].thread, NULL);
@@ -427,6 +494,7 @@ static void test_worker_says_which_address_is_taken(void **state)
         .control = &stage->loop, .thread_count = LOOPS, .on_unused = on_unused, .context = stage};
     struct sockaddr_storage taken;
     struct px_messages messages;
+    struct px_snapshot *current = stage->current;
     struct px_workers *second;
     char text[256];
     char *why = NULL;
@@ -440,11 +508,81 @@ static void test_worker_says_which_address_is_taken(void **state)
     px_messages_init(&messages);
     assert_int_equal(px_config_parse(tn_str_of(text), "x", ".", &messages, &options.config), 0);
     px_messages_deinit(&messages);
-    options.snapshot = stage->current;
+    options.snapshot = build(stage);
     assert_int_equal(px_workers_new(&options, &why, &second), -EADDRINUSE);
     assert_non_null(strstr(why, "cannot listen on 127.0.0.1:"));
     free(why);
+    px_snapshot_free(stage->registry, options.snapshot);
+    stage->built--;
+    stage->current = current;
     px_config_free(options.config);
+    free_stage(stage);
+}
+
+/* The second thread of two can't be made: the first one ends, and nothing is left. */
+static void test_worker_without_a_thread_is_not_made(void **state)
+{
+    struct stage *stage = new_stage();
+    struct px_workers_options options = {.control = &stage->loop,
+                                         .config = stage->config,
+                                         .thread_count = 2,
+                                         .on_unused = on_unused,
+                                         .context = stage};
+    struct px_snapshot *current = stage->current;
+    struct px_workers *second;
+    char *why = NULL;
+
+    (void)state;
+    options.snapshot = build(stage);
+    threads_left = 1;
+    assert_int_equal(px_workers_new(&options, &why, &second), -EAGAIN);
+    threads_left = UINT_MAX;
+    assert_string_equal(why, "cannot start a thread: Resource temporarily unavailable");
+    free(why);
+    px_snapshot_free(stage->registry, options.snapshot);
+    stage->built--;
+    stage->current = current;
+    free_stage(stage);
+}
+
+/* Whatever allocation fails while a snapshot is prepared, rules go on as they are; once it is
+ * prepared, none is needed to publish it. */
+static void test_worker_publishes_without_memory_what_was_prepared(void **state)
+{
+    struct stage *stage = new_stage();
+    struct client client;
+    struct px_messages messages;
+    char text[512];
+
+    (void)state;
+    snprintf(text, sizeof(text),
+             "listen: [\"127.0.0.1:0\"]\nversions: {blue: {endpoints: [\"127.0.0.1:%u\"]}}\n"
+             "log: {access: \"off\"}\nrules: [{name: new, match: [{path: /}], weights: {blue: 1}},"
+             " {name: main, weights: {blue: 1}}]\n",
+             stage->upstream.port);
+    px_config_free(stage->config);
+    px_messages_init(&messages);
+    assert_int_equal(px_config_parse(tn_str_of(text), "x", ".", &messages, &stage->config), 0);
+    px_messages_deinit(&messages);
+    build(stage);
+    is_starved = true;
+    assert_int_equal(prepare(stage, stage->current), -ENOMEM);
+    is_starved = false;
+    free(stage->current->loop_uses);
+    stage->current->loop_uses = NULL;
+    assert_int_equal(prepare(stage, stage->current), 0);
+    is_starved = true;
+    px_workers_publish(stage->workers, stage->current, on_switched, stage);
+    run_until(stage, NULL, &stage->switched, 1);
+    run_until(stage, NULL, &stage->unused, 1);
+    px_workers_reopen_log(stage->workers);
+    px_workers_reopen_log(stage->workers);
+    px_workers_collect(stage->workers, on_no_stats, stage);
+    is_starved = false;
+    assert_int_equal(stage->without_stats, 1);
+    start_client(stage, &client, 10, true);
+    pthread_join(client.thread, NULL);
+    assert_int_equal(client.answered, 10);
     free_stage(stage);
 }
 
@@ -458,6 +596,8 @@ int main(void)
         cmocka_unit_test(test_worker_keeps_no_connection_to_an_endpoint_that_left),
         cmocka_unit_test(test_worker_breaks_off_in_every_loop),
         cmocka_unit_test(test_worker_says_which_address_is_taken),
+        cmocka_unit_test(test_worker_without_a_thread_is_not_made),
+        cmocka_unit_test(test_worker_publishes_without_memory_what_was_prepared),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
