@@ -1,10 +1,12 @@
 #include "proxy/server_parts.h"
 
+#include "lib/api/json.h"
 #include "lib/base/log.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* --- stopping: in the reverse order of starting ------------------------------------------------
@@ -201,6 +203,8 @@ int px_server_open_signals(struct px_server *server)
         if (!error)
             server->signal_count++;
     }
+    if (error)
+        fprintf(stderr, "turnout: cannot wait for signals: %s\n", strerror(-error));
     return error;
 }
 
@@ -224,6 +228,7 @@ int px_server_main(const struct px_server_options *options)
 {
     struct px_server *server = calloc(1, sizeof(*server));
     bool has_started;
+    int error;
     int left;
 
     if (!server) {
@@ -231,8 +236,12 @@ int px_server_main(const struct px_server_options *options)
         return 1;
     }
     server->is_clean = true;
-    if (tn_loop_init(&server->loop) != 0) {
-        fprintf(stderr, "turnout: cannot make an event loop\n");
+    tn_json_init();
+    error = tn_net_init();
+    if (!error)
+        error = tn_loop_init(&server->loop);
+    if (error) {
+        fprintf(stderr, "turnout: cannot make an event loop: %s\n", strerror(-error));
         free(server);
         return 1;
     }

@@ -354,7 +354,6 @@ int px_server_start(struct px_server *server, const struct px_server_options *op
     uint32_t threads;
     int error;
 
-    tn_net_init();
     if (tn_http_parser_self_check() != 0)
         return fail(-ENOTSUP, "the HTTP parser library takes requests that it must refuse");
     tn_random_init_system(&server->random);
@@ -377,10 +376,11 @@ int px_server_start(struct px_server *server, const struct px_server_options *op
     if (!error)
         error = open_guards(server);
     if (!error)
+        error = open_health(server);
+    /* the last that may fail: it has threads, which don't end at once */
+    if (!error)
         error = open_workers(server, threads);
     if (!error)
         error = open_memory(server);
-    if (!error)
-        error = open_health(server);
     return error;
 }

@@ -121,13 +121,14 @@ void tn_api_problem(struct tn_api_call *call, unsigned status, const char *forma
 
 json_t *tn_api_body_json(struct tn_api_call *call)
 {
+    bool is_no_memory;
     json_error_t error;
     json_t *body;
 
     if (call->body.len == 0)
         return json_object();
-    body = json_loadb(call->body.ptr, call->body.len, JSON_REJECT_DUPLICATES, &error);
-    if (!body && json_error_code(&error) == json_error_out_of_memory) {
+    body = tn_json_parse(call->body, &error, &is_no_memory);
+    if (is_no_memory) {
         tn_api_problem(call, 503, "out of memory");
         return NULL;
     }

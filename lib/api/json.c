@@ -3,6 +3,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Since the last tn_json_parse() of this thread; jansson itself says nothing, or "invalid token".
+ */
+static _Thread_local bool has_run_out;
+
+static void *allocate(size_t size)
+{
+    void *block = malloc(size);
+
+    if (!block)
+        has_run_out = true;
+    return block;
+}
+
+void tn_json_init(void)
+{
+    json_set_alloc_funcs(allocate, free);
+}
+
+json_t *tn_json_parse(struct tn_str text, json_error_t *ret_error, bool *ret_no_memory)
+{
+    json_t *value;
+
+    has_run_out = false;
+    value = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, ret_error);
+    *ret_no_memory = !value && has_run_out;
+    return value;
+}
+
 struct text {
     char *bytes;
     size_t len;

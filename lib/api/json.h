@@ -19,6 +19,12 @@
  */
 char *tn_json_text(const json_t *value, size_t flags);
 
+/* Start-up, once per process: from here on tn_json_parse() knows no memory from bad JSON. */
+void tn_json_init(void);
+
+/* json_loadb() with JSON_REJECT_DUPLICATES. NULL: ret_error says why, or *ret_no_memory is set. */
+json_t *tn_json_parse(struct tn_str text, json_error_t *ret_error, bool *ret_no_memory);
+
 /* Take over the value; *list and *object become NULL when there is no memory, or were before. */
 static inline void tn_json_append(json_t **list, json_t *item)
 {

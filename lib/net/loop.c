@@ -3,9 +3,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 /* libuv's codes must be the kernel's, or "0 or negative errno" would not hold for both. */
 _Static_assert(UV_ECONNREFUSED == -ECONNREFUSED && UV_EPIPE == -EPIPE && UV_EAGAIN == -EAGAIN,
@@ -16,10 +18,18 @@ _Static_assert(UV_ECONNREFUSED == -ECONNREFUSED && UV_EPIPE == -EPIPE && UV_EAGA
 
 static void on_sweep(uv_timer_t *timer);
 
-void tn_net_init(void)
+int tn_net_init(void)
 {
-    tn_memory_init();
+    int fds[2];
+
     signal(SIGPIPE, SIG_IGN); /* libuv writes without MSG_NOSIGNAL */
+    tn_memory_init();
+    /* The first loop makes a pipe for signals, and libuv aborts when it can't. */
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return -errno;
+    close(fds[0]);
+    close(fds[1]);
+    return 0;
 }
 
 int tn_watch_fd(struct tn_loop *loop, int fd)
@@ -39,7 +49,7 @@ int tn_watch(const uv_handle_t *handle)
     return error ? error : tn_watch_fd(TN_CONTAINER_OF(handle->loop, struct tn_loop, uv), fd);
 }
 
-/* Its own descriptor too, by which other threads wake it up. */
+/* Its own descriptors too: by which other threads wake it up, and by which signals reach it. */
 static int init_uv(struct tn_loop *loop)
 {
     int error = uv_loop_init(&loop->uv);
@@ -47,6 +57,8 @@ static int init_uv(struct tn_loop *loop)
     if (error)
         return error;
     error = tn_watch_fd(loop, loop->uv.async_io_watcher.fd);
+    if (!error && loop->uv.signal_io_watcher.fd >= 0) /* some versions make it with the first signal */
+        error = tn_watch_fd(loop, loop->uv.signal_io_watcher.fd);
     if (error)
         uv_loop_close(&loop->uv);
     return error;

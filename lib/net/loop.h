@@ -54,7 +54,7 @@ static inline uint64_t tn_loop_now_ms(const struct tn_loop *loop)
 }
 
 /* Start-up, once per process, before the first loop: SIGPIPE ignored, memory set aside for libuv.
- */
-void tn_net_init(void);
+ * -EMFILE and the like: no descriptors for what libuv would end the process for. */
+int tn_net_init(void);
 
 #endif

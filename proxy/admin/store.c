@@ -49,11 +49,12 @@ static int on_record(void *context, unsigned line, struct tn_str text, char **re
 {
     json_t **last = context;
     json_error_t error;
-    json_t *record = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
+    bool is_no_memory;
+    json_t *record = tn_json_parse(text, &error, &is_no_memory);
     int r;
 
     (void)line;
-    if (!record && json_error_code(&error) == json_error_out_of_memory)
+    if (is_no_memory)
         return -ENOMEM;
     if (!record) {
         if (asprintf(ret_why, "the record is not JSON: %s", error.text) < 0)

@@ -1,5 +1,7 @@
 #include "proxy/health/prober.h"
 
+#include "lib/base/log.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -48,9 +50,42 @@ static void fail(struct px_prober *prober, const char *format, ...)
     px_health_result(prober, false);
 }
 
+/* What we have too little of says nothing about the endpoint. */
+static bool is_ours(int error)
+{
+    switch (-error) {
+    case ENOMEM:
+    case ENOBUFS:
+    case ENOSPC:
+    case EMFILE:
+    case ENFILE:
+    case EADDRNOTAVAIL:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* No verdict: the next probe comes as always, the first one soon. */
+static void put_off(struct px_prober *prober, int error)
+{
+    if (!prober->has_put_off)
+        tn_log(TN_LOG_WARNING, "health", "%s can't be probed: %s", prober->endpoint->label,
+               strerror(-error));
+    prober->has_put_off = true;
+    end_probe(prober);
+    if (!prober->verdict.is_probed && prober->config.interval_ms > PX_HEALTH_AGAIN_MS)
+        tn_deadline_after(px_health_loop(prober->health), &prober->deadline, PX_HEALTH_AGAIN_MS);
+}
+
 static void fail_errno(struct px_prober *prober, int error)
 {
     char text[PX_HEALTH_DETAIL_SIZE];
+
+    if (is_ours(error)) {
+        put_off(prober, error);
+        return;
+    }
 
     /* strerror's sentences start with a capital; this one is a part of ours */
     snprintf(text, sizeof(text), "%s", strerror(-error));
@@ -72,6 +107,7 @@ static void on_status(struct px_prober *prober)
         return;
     }
     prober->detail[0] = '\0';
+    prober->has_put_off = false;
     prober->state = PX_PROBER_DRAINING;
     px_health_result(prober, true);
 }
@@ -112,7 +148,7 @@ static void on_read(struct tn_stream *stream, char *data, size_t len)
         len = PX_HEALTH_HEAD_MAX - prober->in_len;
     grown = realloc(prober->in, prober->in_len + len + 1);
     if (!grown) {
-        fail(prober, "out of memory");
+        fail_errno(prober, -ENOMEM);
         return;
     }
     prober->in = grown;

@@ -15,6 +15,7 @@
 
 #define PX_HEALTH_DETAIL_SIZE 96
 #define PX_HEALTH_HEAD_MAX 16384 /* of the answer to a probe */
+#define PX_HEALTH_AGAIN_MS 100   /* after a first probe that could not be made */
 #define PX_HEALTH_BODY_MAX 65536 /* read and thrown away, so that the peer can end in peace */
 
 /* Results in a row, and what they make of an endpoint. */
@@ -47,7 +48,8 @@ struct px_prober {
     struct px_health_verdict verdict;
     bool is_seen; /* by the update under way */
     bool is_closing;
-    bool is_first; /* no probe has ended yet */
+    bool is_first;    /* no probe has ended yet */
+    bool has_put_off; /* told that a probe could not be made; since the last good one */
     enum px_prober_state state;
     struct tn_deadline deadline; /* next probe, or the end of this one */
     uint64_t started_ms;

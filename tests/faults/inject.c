@@ -199,7 +199,7 @@ static void tell_story(void)
 }
 
 /* 0: it goes on as always. Else what it fails with, PARTIAL included. */
-static int fault_of(enum call call)
+static int fault_of_fd(enum call call, bool is_blocking)
 {
     uint64_t kind = call <= MMAP ? ALLOCATION : SYSTEM_CALL;
     uint64_t choices = 0;
@@ -214,6 +214,8 @@ static int fault_of(enum call call)
     while (choices < ERRORS_MAX && calls[call].errors[choices])
         choices++;
     error = calls[call].errors[atomic_load(&control->choice) % choices];
+    if (error == EAGAIN && is_blocking)
+        error = EINTR;
     put_text(control->name, 0, sizeof(control->name), calls[call].name);
     tell_story();
     atomic_store(&control->error, (uint64_t)(int64_t)error);
@@ -221,6 +223,11 @@ static int fault_of(enum call call)
     atomic_store(&control->fired, 1);
     is_inside = false;
     return error;
+}
+
+static int fault_of(enum call call)
+{
+    return fault_of_fd(call, false);
 }
 
 /* true: errno is set and the call must not be made. A partial one is only for callers of fault_of.
@@ -235,9 +242,11 @@ static bool fails(enum call call)
 }
 
 /* The bytes that may be moved: all of them, or a part; 0 with errno set for an error. */
-static size_t allowed(enum call call, size_t count, bool *ret_fails)
+static size_t allowed(int fd, enum call call, size_t count, bool *ret_fails)
 {
-    int error = fault_of(call);
+    bool is_blocking =
+        control && atomic_load(&control->armed) && (REAL(fcntl)(fd, F_GETFL) & O_NONBLOCK) == 0;
+    int error = fault_of_fd(call, is_blocking);
 
     *ret_fails = error != 0 && error != PARTIAL;
     if (*ret_fails)
@@ -435,7 +444,8 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
 
 EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 {
-    return fails(GETSOCKOPT) ? -1 : REAL(getsockopt)(fd, level, name, value, len);
+    /* the error of a socket can always be asked for */
+    return name != SO_ERROR && fails(GETSOCKOPT) ? -1 : REAL(getsockopt)(fd, level, name, value, len);
 }
 
 EXPORT int getsockname(int fd, struct sockaddr *address, socklen_t *len)
@@ -477,7 +487,7 @@ static enum call call_of(int fd, enum call of_socket, enum call of_file, enum ca
 EXPORT ssize_t read(int fd, void *bytes, size_t count)
 {
     bool is_fault;
-    size_t some = allowed(call_of(fd, READ_SOCKET, READ_FILE, READ_WAKE), count, &is_fault);
+    size_t some = allowed(fd, call_of(fd, READ_SOCKET, READ_FILE, READ_WAKE), count, &is_fault);
 
     return is_fault ? -1 : REAL(read)(fd, bytes, some);
 }
@@ -485,7 +495,7 @@ EXPORT ssize_t read(int fd, void *bytes, size_t count)
 EXPORT ssize_t recv(int fd, void *bytes, size_t count, int flags)
 {
     bool is_fault;
-    size_t some = allowed(READ_SOCKET, count, &is_fault);
+    size_t some = allowed(fd, READ_SOCKET, count, &is_fault);
 
     return is_fault ? -1 : REAL(recv)(fd, bytes, some, flags);
 }
@@ -504,7 +514,7 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 EXPORT ssize_t write(int fd, const void *bytes, size_t count)
 {
     bool is_fault;
-    size_t some = allowed(call_of(fd, WRITE_SOCKET, WRITE_FILE, WRITE_WAKE), count, &is_fault);
+    size_t some = allowed(fd, call_of(fd, WRITE_SOCKET, WRITE_FILE, WRITE_WAKE), count, &is_fault);
 
     return is_fault ? -1 : REAL(write)(fd, bytes, some);
 }
@@ -512,7 +522,7 @@ EXPORT ssize_t write(int fd, const void *bytes, size_t count)
 EXPORT ssize_t send(int fd, const void *bytes, size_t count, int flags)
 {
     bool is_fault;
-    size_t some = allowed(WRITE_SOCKET, count, &is_fault);
+    size_t some = allowed(fd, WRITE_SOCKET, count, &is_fault);
 
     return is_fault ? -1 : REAL(send)(fd, bytes, some, flags);
 }
@@ -520,8 +530,8 @@ EXPORT ssize_t send(int fd, const void *bytes, size_t count, int flags)
 EXPORT ssize_t writev(int fd, const struct iovec *pieces, int count)
 {
     bool is_fault;
-    size_t some =
-        allowed(call_of(fd, WRITE_SOCKET, WRITE_FILE, WRITE_WAKE), pieces[0].iov_len, &is_fault);
+    size_t some = allowed(fd, call_of(fd, WRITE_SOCKET, WRITE_FILE, WRITE_WAKE), pieces[0].iov_len,
+                          &is_fault);
 
     if (is_fault)
         return -1;
@@ -533,7 +543,7 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     bool is_fault;
     size_t first = message->msg_iovlen > 0 ? message->msg_iov[0].iov_len : 0;
-    size_t some = allowed(WRITE_SOCKET, first, &is_fault);
+    size_t some = allowed(fd, WRITE_SOCKET, first, &is_fault);
 
     if (is_fault)
         return -1;
@@ -544,7 +554,7 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 EXPORT ssize_t pread(int fd, void *bytes, size_t count, off_t offset)
 {
     bool is_fault;
-    size_t some = allowed(PREAD, count, &is_fault);
+    size_t some = allowed(fd, PREAD, count, &is_fault);
 
     return is_fault ? -1 : REAL(pread)(fd, bytes, some, offset);
 }
@@ -552,7 +562,7 @@ EXPORT ssize_t pread(int fd, void *bytes, size_t count, off_t offset)
 EXPORT ssize_t pwrite(int fd, const void *bytes, size_t count, off_t offset)
 {
     bool is_fault;
-    size_t some = allowed(PWRITE, count, &is_fault);
+    size_t some = allowed(fd, PWRITE, count, &is_fault);
 
     return is_fault ? -1 : REAL(pwrite)(fd, bytes, some, offset);
 }
@@ -706,12 +716,17 @@ EXPORT int nanosleep(const struct timespec *time, struct timespec *ret_left)
     return -1;
 }
 
+/* Up to 256 bytes always come whole. */
 EXPORT ssize_t getrandom(void *bytes, size_t count, unsigned flags)
 {
-    bool is_fault;
-    size_t some = allowed(GETRANDOM, count, &is_fault);
+    int error = fault_of(GETRANDOM);
 
-    return is_fault ? -1 : REAL(getrandom)(bytes, some, flags);
+    if (error == PARTIAL)
+        return REAL(getrandom)(bytes, count > 256 ? 256 : count, flags);
+    if (!error)
+        return REAL(getrandom)(bytes, count, flags);
+    errno = error;
+    return -1;
 }
 
 EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)

@@ -1,4 +1,6 @@
 """The scenarios by name."""
+from .change import Change
+from .start import Start
 from .steady import Cold, Steady
 
-SCENARIOS = {"steady": Steady, "cold": Cold}
+SCENARIOS = {"start": Start, "steady": Steady, "cold": Cold, "change": Change}
