@@ -57,7 +57,8 @@ static int init_uv(struct tn_loop *loop)
     if (error)
         return error;
     error = tn_watch_fd(loop, loop->uv.async_io_watcher.fd);
-    if (!error && loop->uv.signal_io_watcher.fd >= 0) /* some versions make it with the first signal */
+    if (!error &&
+        loop->uv.signal_io_watcher.fd >= 0) /* some versions make it with the first signal */
         error = tn_watch_fd(loop, loop->uv.signal_io_watcher.fd);
     if (error)
         uv_loop_close(&loop->uv);

@@ -20,10 +20,11 @@ struct px_rulebook {
     struct px_config *config;
     struct px_recorder recorder; /* its store is NULL: nothing is kept */
     struct px_snapshot *snapshot;
-    json_t *rules;     /* of the snapshot */
-    json_t *unbound;   /* of the snapshot: {"main": 18}, as edit.h says */
-    json_t *modes;     /* of the snapshot: modes.h */
-    json_t *deadlines; /* of drains: {"green": {"until": …, "at": ns of CLOCK_BOOTTIME}} */
+    json_t *rules;           /* of the snapshot */
+    json_t *unbound;         /* of the snapshot: {"main": 18}, as edit.h says */
+    json_t *modes;           /* of the snapshot: modes.h */
+    json_t *deadlines;       /* of drains: {"green": {"until": …, "at": ns of CLOCK_BOOTTIME}} */
+    bool has_lost_deadlines; /* no memory for them: again at the next look */
     struct tn_timer drains;
     json_t *hashes;   /* of the file when it was last applied */
     json_t *shadowed; /* {"green": "RFC 3339"}: since when it gets copies */

@@ -1,5 +1,6 @@
 #include "proxy/admin/change.h"
 
+#include "lib/api/json.h"
 #include "lib/base/log.h"
 
 #include <stdlib.h>
@@ -62,11 +63,16 @@ void px_drains_update(struct px_rulebook *book)
         if (!until)
             continue;
         if (known && strcmp(json_string_value(json_object_get(known, "until")), until) == 0)
-            json_object_set(deadlines, name, known);
+            tn_json_set(&deadlines, name, json_incref(known));
         else
-            json_object_set_new(
-                deadlines, name,
+            tn_json_set(
+                &deadlines, name,
                 json_pack("{s:s, s:I}", "until", until, "at", (json_int_t)deadline_of(book, name)));
+    }
+    book->has_lost_deadlines = !deadlines;
+    if (!deadlines) {
+        tn_timer_start(&book->drains, LOOK_MS, 0);
+        return;
     }
     json_decref(book->deadlines);
     book->deadlines = deadlines;
@@ -98,6 +104,11 @@ static void submit(struct px_rulebook *book, json_t *modes)
     change->what = "drained";
     change->edit = px_edit_drained;
     change->request = json_pack("{s:o}", "modes", modes);
+    if (!change->request) {
+        px_change_free(change);
+        tn_timer_start(&book->drains, LOOK_MS, 0);
+        return;
+    }
     change->author = strdup("drain");
     change->reason = strdup("its time is over: nobody stays");
     change->is_urgent = true;
@@ -114,10 +125,15 @@ void px_drains_on_timer(struct tn_timer *timer)
     const char *name;
     json_t *deadline;
 
+    if (book->has_lost_deadlines) { /* no memory the last time */
+        json_decref(over);
+        px_drains_update(book);
+        return;
+    }
     json_object_foreach(book->deadlines, name, deadline)
     {
         if ((uint64_t)json_integer_value(json_object_get(deadline, "at")) <= now)
-            json_object_set(over, name, json_object_get(deadline, "until"));
+            tn_json_set(&over, name, json_incref(json_object_get(deadline, "until")));
     }
     if (over && json_object_size(over) == 0) {
         json_decref(over);

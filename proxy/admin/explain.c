@@ -199,8 +199,8 @@ static json_t *list_endpoints(const struct px_snapshot *snapshot,
         const struct px_endpoint *endpoint = version->endpoints[i];
 
         if (px_route_may_meet(snapshot, decision, i))
-            json_array_append_new(endpoints, json_pack("{s:i, s:s}", "index", endpoint->index,
-                                                       "address", endpoint->address.text));
+            tn_json_append(&endpoints, json_pack("{s:i, s:s}", "index", endpoint->index, "address",
+                                                 endpoint->address.text));
     }
     return endpoints;
 }

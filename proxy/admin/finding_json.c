@@ -60,7 +60,7 @@ json_t *px_finding_json(const struct px_snapshot_rule *rule, const struct px_sta
 
     px_find(rule, trial, place, &found);
     for (uint32_t i = 0; i < trial->goal_count; i++)
-        json_array_append_new(goals, goal_json(rule, trial, place, i));
+        tn_json_append(&goals, goal_json(rule, trial, place, i));
     return json_pack(
         "{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:s?, s:o, s:o, s:o, s:o}", "unit",
         px_unit_word(found.unit), "requests", (json_int_t)arm->requests, "errors",

@@ -131,11 +131,12 @@ json_t *px_modes_parse(const json_t *said)
     return modes;
 }
 
-static void note(json_t *notes, const char *name, const json_t *entry, const char *what)
+static int note(json_t *notes, const char *name, const json_t *entry, const char *what)
 {
-    json_array_append_new(notes,
-                          json_sprintf("%s, which is %s, %s", name,
-                                       json_string_value(json_object_get(entry, "mode")), what));
+    json_t *text = json_sprintf("%s, which is %s, %s", name,
+                                json_string_value(json_object_get(entry, "mode")), what);
+
+    return text && json_array_append_new(notes, text) == 0 ? 0 : -ENOMEM;
 }
 
 /* Where an address is in a list, or its length. */
@@ -167,12 +168,11 @@ static int fit_endpoint(json_t *fitted, const json_t *addresses, const char *nam
     list = json_object_get(addresses, version);
     place = find_address(list, json_string_value(json_object_get(entry, "address")));
     if (place == json_array_size(list)) {
-        if (index >= json_array_size(list)) {
-            note(notes, name, entry, "is gone");
-            return 0;
-        }
+        if (index >= json_array_size(list))
+            return note(notes, name, entry, "is gone");
         place = index;
-        note(notes, name, entry, "has another address now and stays so");
+        if (note(notes, name, entry, "has another address now and stays so") != 0)
+            return -ENOMEM;
     }
     px_mode_endpoint_name(version, (uint32_t)place, other);
     copy = json_copy(entry);
@@ -201,7 +201,7 @@ json_t *px_modes_fit(const json_t *modes, const json_t *addresses, json_t *notes
         else if (json_object_get(addresses, name))
             error = json_object_set(fitted, name, entry) == 0 ? 0 : -ENOMEM;
         else
-            note(notes, name, entry, "is gone");
+            error = note(notes, name, entry, "is gone");
     }
     if (!error)
         return fitted;

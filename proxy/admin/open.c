@@ -179,9 +179,9 @@ static int run(struct opening *opening)
     }
     work->notes = json_array();
     work->hashes = px_hashes_of(book->config);
-    work->unbound = json_deep_copy(json_object_get(opening->last, "unbound"));
-    if (!work->unbound)
-        work->unbound = json_object();
+    work->unbound = json_object_get(opening->last, "unbound")
+                        ? json_deep_copy(json_object_get(opening->last, "unbound"))
+                        : json_object();
     if (!work->notes || !work->hashes || !work->unbound || restore_modes(opening) != 0)
         return refuse(opening, -ENOMEM, "out of memory");
     book->shadowed = px_shadowed_parse(json_object_get(opening->last, "shadowed"));

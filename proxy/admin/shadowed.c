@@ -1,5 +1,6 @@
 #include "proxy/admin/change.h"
 
+#include "lib/api/json.h"
 #include "lib/base/log.h"
 
 #include <stdlib.h>
@@ -30,10 +31,10 @@ json_t *px_shadowed_record(const struct px_rulebook *book)
         (json_int_t)book->revision, "at", tn_clock_rfc3339(book->applied_wall_ns, at), "what",
         "shadowed", "rules", book->rules, "file", book->hashes, "shadowed", book->shadowed);
 
-    if (record && json_object_size(book->unbound) > 0)
-        json_object_set(record, "unbound", book->unbound);
-    if (record && json_object_size(book->modes) > 0)
-        json_object_set(record, "modes", book->modes);
+    if (json_object_size(book->unbound) > 0)
+        tn_json_set(&record, "unbound", json_incref(book->unbound));
+    if (json_object_size(book->modes) > 0)
+        tn_json_set(&record, "modes", json_incref(book->modes));
     return record;
 }
 

@@ -114,9 +114,8 @@ static json_t *rule_counts_json(const struct px_admin *admin, const struct px_st
     for (uint32_t i = 0; trial && i < rule->version_count; i++) {
         json_t *finding = px_finding_json(rule, trial, i);
 
-        json_object_set_new(finding, "version",
-                            json_string(snapshot->versions[rule->versions[i]].name));
-        json_array_append_new(findings, finding);
+        tn_json_set(&finding, "version", json_string(snapshot->versions[rule->versions[i]].name));
+        tn_json_append(&findings, finding);
     }
     return json_pack("{s:s, s:o, s:o, s:o}", "name", rule->rule->name, "versions", cells,
                      "findings", findings, "split",

@@ -445,7 +445,8 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
 EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 {
     /* the error of a socket can always be asked for */
-    return name != SO_ERROR && fails(GETSOCKOPT) ? -1 : REAL(getsockopt)(fd, level, name, value, len);
+    return name != SO_ERROR && fails(GETSOCKOPT) ? -1
+                                                 : REAL(getsockopt)(fd, level, name, value, len);
 }
 
 EXPORT int getsockname(int fd, struct sockaddr *address, socklen_t *len)

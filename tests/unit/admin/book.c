@@ -232,12 +232,21 @@ static void free_keys(struct px_cookie_keys *keys)
     free(keys);
 }
 
+static int on_prepare(void *context, const struct px_snapshot *snapshot)
+{
+    assert_non_null(snapshot);
+    return ((struct book *)context)->on_prepare_error;
+}
+
 static int try_open(struct book *book, char **ret_why)
 {
     static const struct px_registry_ops no_keys = {0};
     static const struct px_registry_ops keys = {.load_keys = load_keys, .free_keys = free_keys};
-    struct px_rulebook_options options = {
-        .control = &book->loop, .clock = &book->clock, .on_snapshot = on_snapshot, .context = book};
+    struct px_rulebook_options options = {.control = &book->loop,
+                                          .clock = &book->clock,
+                                          .on_prepare = on_prepare,
+                                          .on_snapshot = on_snapshot,
+                                          .context = book};
     struct px_messages messages;
     struct px_config *config = NULL;
     int error;

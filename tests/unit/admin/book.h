@@ -43,6 +43,7 @@ struct book {
     struct px_stats *stats; /* what counting gives; kept by the fixture */
     bool has_no_stats;      /* out of memory */
     int prepare_error;      /* of the loops */
+    int on_prepare_error;   /* of the prober */
 
     /* the last answer */
     unsigned done;

@@ -403,6 +403,34 @@ static void test_rulebook_full_disk_refuses_the_change(void **state)
 /* --- reload ------------------------------------------------------------------------------------
  */
 
+/* What the loops or the probers have no memory for is refused before it is recorded. */
+static void test_rulebook_without_memory_the_change_is_refused(void **state)
+{
+    struct book *book = *state;
+    size_t before;
+    unsigned seen;
+
+    opened(book, MAIN, STORE);
+    before = book_store_size(book);
+    book->prepare_error = -ENOMEM;
+    book_do(book, px_edit_weights, TO_GREEN);
+    assert_int_equal(book->status, 503);
+    assert_string_equal(book->detail, "out of memory; nothing was changed");
+    seen = book->snapshots_seen;
+    assert_true(seen > 0); /* the old one, for whoever was ready for the new one */
+    book->prepare_error = 0;
+    book->on_prepare_error = -ENOMEM;
+    book_do(book, px_edit_weights, TO_GREEN);
+    assert_int_equal(book->status, 503);
+    assert_int_equal(book->published, 1);
+    assert_int_equal(book_store_size(book), before);
+    expect_rules(book, "[{'name':'main','stable':'blue','weights':{'blue':9,'green':1}}]");
+    book->on_prepare_error = 0;
+    book_do(book, px_edit_weights, TO_GREEN);
+    assert_int_equal(book->status, 200);
+    assert_int_equal(book->revision, 2);
+}
+
 static void test_rulebook_reload_takes_what_changed(void **state)
 {
     struct book *book = *state;
@@ -667,6 +695,7 @@ int main(void)
         TEST(test_rulebook_refusals_say_what_the_parser_says),
         TEST(test_rulebook_rules_as_yaml),
         TEST(test_rulebook_full_disk_refuses_the_change),
+        TEST(test_rulebook_without_memory_the_change_is_refused),
         TEST(test_rulebook_reload_takes_what_changed),
         TEST(test_rulebook_reload_of_a_broken_file_says_everything),
         TEST(test_rulebook_remembers_whether_the_last_reload_took_the_file),

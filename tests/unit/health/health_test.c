@@ -15,6 +15,45 @@
 
 #include <cmocka.h>
 
+/* --- how many of the next calls fail ------------------------------------------------------------
+ */
+
+static unsigned failing_sockets, failing_allocations;
+
+int __real_uv_tcp_connect(uv_connect_t *request, uv_tcp_t *handle, const struct sockaddr *address,
+                          uv_connect_cb on_connect);
+int __wrap_uv_tcp_connect(uv_connect_t *request, uv_tcp_t *handle, const struct sockaddr *address,
+                          uv_connect_cb on_connect);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+char *__real_strdup(const char *text);
+char *__wrap_strdup(const char *text);
+
+static bool fails(unsigned *count)
+{
+    if (*count == 0)
+        return false;
+    (*count)--;
+    return true;
+}
+
+int __wrap_uv_tcp_connect(uv_connect_t *request, uv_tcp_t *handle, const struct sockaddr *address,
+                          uv_connect_cb on_connect)
+{
+    return fails(&failing_sockets) ? UV_EMFILE
+                                   : __real_uv_tcp_connect(request, handle, address, on_connect);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails(&failing_allocations) ? NULL : __real_calloc(count, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+    return fails(&failing_allocations) ? NULL : __real_strdup(text);
+}
+
 /* --- a service in the same loop that answers what the test says --------------------------------
  */
 
@@ -309,6 +348,58 @@ static void test_health_without_endpoints_is_settled(void **state)
         uv_run(&fixture->loop.uv, UV_RUN_NOWAIT);
 }
 
+/* --- what we have too little of ----------------------------------------------------------------
+ */
+
+/* Says nothing about the endpoint: it stays as it is, and a first probe is made soon. */
+static void test_health_without_descriptors_is_no_verdict(void **state)
+{
+    struct fixture *fixture = *state;
+
+    start(fixture, OK);
+    failing_sockets = 1;
+    update(fixture);
+    pass(fixture, 50);
+    assert_false(atomic_load(&fixture->endpoints[0].probed));
+    assert_int_equal(fixture->settled, 0);
+    pass(fixture, 100);
+    assert_true(atomic_load(&fixture->endpoints[0].probed));
+    assert_true(is_up(fixture, 0));
+    assert_int_equal(fixture->settled, 1);
+    failing_sockets = 4; /* more than down_after in a row */
+    pass(fixture, 9000);
+    assert_int_equal(failing_sockets, 0);
+    assert_true(is_up(fixture, 0));
+}
+
+/* A snapshot that was made ready for is taken without memory, or left again. */
+static void test_health_prepared_update_needs_no_memory(void **state)
+{
+    struct fixture *fixture = *state;
+    struct px_snapshot_version next;
+    struct px_snapshot snapshot = {.versions = &next, .version_count = 1};
+    static char path[] = "/other";
+
+    start(fixture, OK);
+    update(fixture);
+    pass(fixture, 100);
+    start(fixture, OK); /* a second endpoint, and another path */
+    next = fixture->version;
+    next.health.path = path;
+    fixture->version.endpoint_count = 1;
+    failing_allocations = 1;
+    assert_int_equal(px_health_prepare(fixture->health, &snapshot), -ENOMEM);
+    update(fixture); /* back to the old one */
+    assert_int_equal(px_health_prepare(fixture->health, &snapshot), 0);
+    failing_allocations = 100;
+    assert_int_equal(px_health_update(fixture->health, &snapshot), 0);
+    failing_allocations = 0;
+    pass(fixture, 3000);
+    assert_true(is_up(fixture, 1));
+    assert_non_null(strstr(fixture->services[0].request, "GET /other "));
+    assert_non_null(strstr(fixture->services[1].request, "GET /other "));
+}
+
 /* --- what is well ------------------------------------------------------------------------------
  */
 
@@ -552,6 +643,8 @@ int main(void)
         TEST(test_health_first_failure_decides_too),
         TEST(test_health_settles_when_the_slowest_has_answered),
         TEST(test_health_without_endpoints_is_settled),
+        TEST(test_health_without_descriptors_is_no_verdict),
+        TEST(test_health_prepared_update_needs_no_memory),
         TEST(test_health_statuses),
         TEST(test_health_refused_connection),
         TEST(test_health_closed_at_once),
