@@ -46,26 +46,12 @@ static void note_reload(struct px_rulebook *book, const struct px_change *change
         book->reloaded_wall_ns = wall_ns(book);
 }
 
-/* One was made ready before anything was done: without memory for a better one it does. */
-static void build_answer(const struct px_rulebook *book, struct px_change *change)
-{
-    json_t *better = px_change_answer(book, change);
-
-    if (better) {
-        json_decref(change->answer);
-        change->answer = better;
-    } else if (change->answer) {
-        /* in the place of what is there: that needs none */
-        json_object_set_new(change->answer, "durable", json_boolean(book->recorder.is_durable));
-    }
-}
-
 static void answer(struct px_rulebook *book, struct px_change *change, uint64_t revision)
 {
     note_reload(book, change);
     change->revision = revision;
     if (change->status == 200)
-        build_answer(book, change);
+        px_change_set_answer(book, change);
     log_change(change);
     change->on_done(change);
     if (book->waiting_count > 0)
@@ -337,7 +323,7 @@ static void on_prepared(void *context, int error)
     /* the answer too: what was done should not be told as a failure */
     change->revision = work->revision;
     if (!error)
-        change->answer = px_change_answer(book, change);
+        px_change_set_answer(book, change);
     if (!change->answer) {
         px_change_refuse(change, 503, "out of memory; nothing was changed");
         give_up(book);

@@ -117,8 +117,9 @@ int px_change_parse(struct px_change *change, const json_t *rules, const struct 
 
 int px_change_compare(const struct px_rulebook *book, struct px_change *change);
 
-/* The answer to a change that was applied, or would be. NULL: no memory. */
-json_t *px_change_answer(const struct px_rulebook *book, const struct px_change *change);
+/* The answer to a change that was applied, or would be. Asked for once before anything is done, so
+ * that it is there when memory runs out later; NULL then: none for that. */
+void px_change_set_answer(const struct px_rulebook *book, struct px_change *change);
 
 /* The record of the store; NULL: no memory. */
 json_t *px_change_record(const struct px_rulebook *book, const struct px_change *change);

@@ -104,7 +104,7 @@ int px_change_compare(const struct px_rulebook *book, struct px_change *change)
     return work->notes ? 0 : px_change_refuse(change, 503, "out of memory");
 }
 
-json_t *px_change_answer(const struct px_rulebook *book, const struct px_change *change)
+static json_t *make_answer(const struct px_rulebook *book, const struct px_change *change)
 {
     const struct px_change_work *work = change->work;
     json_t *answer = json_pack("{s:I, s:b, s:b, s:b}", "revision", (json_int_t)change->revision,
@@ -123,6 +123,19 @@ json_t *px_change_answer(const struct px_rulebook *book, const struct px_change 
         tn_json_set(&answer, "ended", json_integer((json_int_t)work->closed_count));
     tn_json_set(&answer, "notes", json_incref(work->notes));
     return answer;
+}
+
+void px_change_set_answer(const struct px_rulebook *book, struct px_change *change)
+{
+    json_t *better = make_answer(book, change);
+
+    if (better) {
+        json_decref(change->answer);
+        change->answer = better;
+    } else if (change->answer) {
+        /* in the place of what is there: that needs none */
+        json_object_set_new(change->answer, "durable", json_boolean(book->recorder.is_durable));
+    }
 }
 
 json_t *px_change_record(const struct px_rulebook *book, const struct px_change *change)
