@@ -23,8 +23,7 @@ static json_t *results_json(const uint64_t *counts)
     json_t *object = json_object();
 
     for (uint32_t i = 0; i < PX_COMPARE_RESULT_COUNT; i++)
-        json_object_set_new(object, px_compare_result_label(i),
-                            json_integer((json_int_t)counts[i]));
+        tn_json_set(&object, px_compare_result_label(i), json_integer((json_int_t)counts[i]));
     return object;
 }
 
@@ -111,7 +110,7 @@ static json_t *group_json(const struct px_ledger *ledger, const struct px_ledger
     total->baseline_other += group->baseline_other.total;
     for (uint32_t i = 0; i < group->field_count; i++) {
         if (px_count_window(ledger, &group->fields[i].differs, minutes) > 0)
-            json_array_append_new(fields, field_json(ledger, group, &group->fields[i], minutes));
+            tn_json_append(&fields, field_json(ledger, group, &group->fields[i], minutes));
     }
     return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "name",
                      group->name[0] ? json_string(group->name) : json_null(), "results",
@@ -129,10 +128,9 @@ static json_t *compare_json(struct px_ledger *ledger, const struct px_stats_mirr
     json_t *skipped = json_object();
 
     for (uint32_t i = 0; i < ledger->group_count; i++)
-        json_array_append_new(groups, group_json(ledger, ledger->groups[i], minutes, &total));
+        tn_json_append(&groups, group_json(ledger, ledger->groups[i], minutes, &total));
     for (uint32_t i = 0; i < PX_COMPARE_SKIP_COUNT; i++)
-        json_object_set_new(skipped, px_compare_skip_label(i),
-                            json_integer((json_int_t)total.skipped[i]));
+        tn_json_set(&skipped, px_compare_skip_label(i), json_integer((json_int_t)total.skipped[i]));
     return json_pack("{s:o, s:o, s:o, s:o, s:I, s:o, s:{s:I, s:I}, s:o, s:I}", "since",
                      time_json(ledger->since_s), "results", results_json(total.results), "failing",
                      failing_json(total.results), "skipped", skipped, "waiting",
@@ -176,8 +174,8 @@ static void render(struct px_admin *admin, struct tn_api_call *call, const struc
         if (question->rule[0] && strcmp(question->rule, rule->rule->name) != 0)
             continue;
         for (uint32_t k = 0; k < rule->mirror_count; k++)
-            json_array_append_new(
-                mirrors, mirror_json(admin, stats, rule, &rule->mirrors[k], question->minutes));
+            tn_json_append(&mirrors,
+                           mirror_json(admin, stats, rule, &rule->mirrors[k], question->minutes));
     }
     px_admin_add_etag(admin, call);
     tn_api_answer_json(
