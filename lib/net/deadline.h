@@ -1,7 +1,9 @@
 /*
  * deadline: a moment at which something is given up, looked at by one coarse sweep per loop.
  *
- * Not for exact times: it fires up to TN_DEADLINE_TICK_MS late, never early.
+ * Not for exact times: it fires up to TN_DEADLINE_TICK_MS late, never early; of a crowd that is due
+ * together TN_DEADLINE_BURST fire in one turn of the loop, in order, so that closing a thousand
+ * connections keeps nobody else waiting.
  * Shape: embedded in its owner. Setting a later moment than before is one store; an earlier one
  * moves a list node. No timer is armed per request (a libuv timer costs 50 to 200 ns to re-arm, a
  * store costs one). Units: ms of tn_loop_now_ms(). Ownership: the caller's memory;

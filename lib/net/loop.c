@@ -83,6 +83,7 @@ int tn_loop_init(struct tn_loop *loop)
     }
     for (size_t i = 0; i < TN_DEADLINE_SLOTS; i++)
         tn_list_init(&loop->deadlines[i]);
+    tn_list_init(&loop->due);
     loop->swept_tick = uv_now(&loop->uv) / TN_DEADLINE_TICK_MS;
     uv_timer_init(&loop->uv, &loop->sweep);
     uv_unref((uv_handle_t *)&loop->sweep);
@@ -122,8 +123,11 @@ void tn_loop_stop(struct tn_loop *loop)
 static void schedule_sweep(struct tn_loop *loop)
 {
     uint64_t passed_ms = tn_loop_now_ms(loop) % TN_DEADLINE_TICK_MS;
+    /* What a crowd has left goes on after the events that wait by now. With a timeout of 0 libuv
+     * would run the timer again at once. */
+    uint64_t after_ms = tn_list_is_empty(&loop->due) ? TN_DEADLINE_TICK_MS - passed_ms : 1;
 
-    uv_timer_start(&loop->sweep, on_sweep, TN_DEADLINE_TICK_MS - passed_ms, 0);
+    uv_timer_start(&loop->sweep, on_sweep, after_ms, 0);
 }
 
 static void start_sweep(struct tn_loop *loop)
@@ -186,19 +190,26 @@ void tn_deadline_clear(struct tn_loop *loop, struct tn_deadline *deadline)
     unfile(loop, deadline);
 }
 
-static void sweep_slot(struct tn_loop *loop, struct tn_list *slot, uint64_t now)
+static void take_slot(struct tn_loop *loop, struct tn_list *slot)
 {
-    struct tn_list found;
+    struct tn_list *due = &loop->due;
 
-    /* Moved out first: callbacks may file into, or take out of, this very slot. */
     if (tn_list_is_empty(slot))
         return;
-    found = *slot;
-    found.next->prev = &found;
-    found.prev->next = &found;
+    slot->next->prev = due->prev;
+    due->prev->next = slot->next;
+    slot->prev->next = due;
+    due->prev = slot->prev;
     tn_list_init(slot);
-    while (!tn_list_is_empty(&found)) {
-        struct tn_deadline *deadline = TN_CONTAINER_OF(found.next, struct tn_deadline, node);
+}
+
+/* Callbacks may file into, or take out of, any list meanwhile, this one too. */
+static void expire_due(struct tn_loop *loop, uint64_t now)
+{
+    unsigned fired = 0;
+
+    while (!tn_list_is_empty(&loop->due) && fired < TN_DEADLINE_BURST) {
+        struct tn_deadline *deadline = TN_CONTAINER_OF(loop->due.next, struct tn_deadline, node);
 
         unfile(loop, deadline);
         if (deadline->when_ms == TN_DEADLINE_NEVER)
@@ -209,6 +220,7 @@ static void sweep_slot(struct tn_loop *loop, struct tn_list *slot, uint64_t now)
         }
         deadline->when_ms = TN_DEADLINE_NEVER;
         deadline->on_expired(deadline);
+        fired++;
     }
 }
 
@@ -223,8 +235,9 @@ static void on_sweep(uv_timer_t *timer)
         loop->swept_tick = tick - TN_DEADLINE_SLOTS;
     while (loop->swept_tick < tick) {
         loop->swept_tick++;
-        sweep_slot(loop, &loop->deadlines[loop->swept_tick % TN_DEADLINE_SLOTS], now);
+        take_slot(loop, &loop->deadlines[loop->swept_tick % TN_DEADLINE_SLOTS]);
     }
+    expire_due(loop, now);
     loop->is_sweeping_set = loop->deadline_count > 0;
     if (loop->is_sweeping_set)
         schedule_sweep(loop);

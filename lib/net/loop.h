@@ -24,11 +24,13 @@
 
 #define TN_DEADLINE_TICK_MS 50
 #define TN_DEADLINE_SLOTS 1024 /* 51.2 s; later ones go round again */
+#define TN_DEADLINE_BURST 16   /* callbacks in one turn of the loop */
 
 struct tn_loop {
     uv_loop_t uv;
     uv_timer_t sweep; /* runs only while a deadline is filed */
     struct tn_list deadlines[TN_DEADLINE_SLOTS];
+    struct tn_list due; /* swept, not yet fired */
     uint64_t swept_tick;
     uint32_t deadline_count;
     bool is_sweeping_set;  /* sweep timer is started */

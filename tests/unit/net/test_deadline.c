@@ -258,6 +258,61 @@ static void test_deadline_sweep_rests_when_nothing_is_filed(void **state)
     assert_true(item.late_ms <= TN_DEADLINE_TICK_MS);
 }
 
+#define ALIKE 1000
+
+struct turns {
+    uv_check_t check; /* once in each turn, after its timers */
+    struct item *items;
+    unsigned seen;
+    unsigned most;
+};
+
+static void on_turn(uv_check_t *check)
+{
+    struct turns *turns = TN_CONTAINER_OF(check, struct turns, check);
+    unsigned fired = 0;
+
+    for (size_t i = 0; i < ALIKE; i++)
+        fired += turns->items[i].fired;
+    if (fired - turns->seen > turns->most)
+        turns->most = fired - turns->seen;
+    turns->seen = fired;
+}
+
+/* Others have their turn in between. */
+static void test_deadline_alike_fire_a_few_in_each_turn(void **state)
+{
+    struct fixture *fixture = *state;
+    struct item *items = calloc(ALIKE, sizeof(*items));
+    struct turns turns = {.items = items};
+
+    assert_non_null(items);
+    for (size_t i = 0; i < ALIKE; i++) {
+        init_item(&items[i], fixture);
+        set_item(&items[i], 100);
+    }
+    /* one of them clears another that is due in the same tick, one sets another later */
+    items[0].clears = &items[ALIKE - 1];
+    items[1].sets = &items[ALIKE - 2];
+    items[1].sets_after_ms = 1000;
+    uv_check_init(&fixture->loop.uv, &turns.check);
+    uv_check_start(&turns.check, on_turn);
+    uv_unref((uv_handle_t *)&turns.check);
+    run_for(fixture, 800);
+    assert_int_equal(turns.most, TN_DEADLINE_BURST);
+    for (size_t i = 0; i < ALIKE - 2; i++)
+        assert_int_equal(items[i].fired, 1);
+    assert_int_equal(items[ALIKE - 1].fired, 0);
+    assert_int_equal(items[ALIKE - 2].fired, 0);
+    run_for(fixture, 800);
+    assert_int_equal(items[ALIKE - 2].fired, 1);
+    assert_int_equal(fixture->loop.deadline_count, 0);
+    assert_false(fixture->loop.is_sweeping_set);
+    uv_close((uv_handle_t *)&turns.check, NULL);
+    run_for(fixture, 1);
+    free(items);
+}
+
 #define CROWD 500
 
 /* Against the plainest model: an array of due times. */
@@ -337,6 +392,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_deadline_survives_a_pause_of_the_machine, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_deadline_sweep_rests_when_nothing_is_filed, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_deadline_alike_fire_a_few_in_each_turn, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_deadline_crowd_in_random_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_loop_deinit_says_busy_instead_of_hanging, setup,
