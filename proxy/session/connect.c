@@ -94,7 +94,7 @@ static void go_to_endpoint(struct px_exchange *exchange, int error)
         exchange->upstream = NULL;
         if (!px_exchange_retry(exchange))
             px_exchange_fail(exchange,
-                             error == -EMFILE ? PX_FAILURE_OVERLOADED : PX_FAILURE_CONNECT);
+                             error == -EMFILE ? PX_FAILURE_NO_DESCRIPTOR : PX_FAILURE_CONNECT);
         return;
     }
     if (exchange->upstream->is_connected)
@@ -103,9 +103,48 @@ static void go_to_endpoint(struct px_exchange *exchange, int error)
         block_until_ready(exchange);
 }
 
+/* Its version was cut since it was decided: the rules in force say so, its own don't. */
+static bool is_version_cut(const struct px_exchange *exchange)
+{
+    const struct px_snapshot_use *rules = exchange->client->session->rules;
+    uint32_t stat = version_of(exchange)->stat;
+
+    for (uint32_t i = 0; rules && i < rules->snapshot->version_count; i++) {
+        if (rules->snapshot->versions[i].stat == stat)
+            return rules->snapshot->versions[i].mode == STRATEGY_CUT;
+    }
+    return false;
+}
+
+static bool is_cut(const struct px_exchange *exchange)
+{
+    const struct px_endpoint *endpoint =
+        version_of(exchange)->endpoints[exchange->decision.endpoint];
+
+    return is_version_cut(exchange) ||
+           atomic_load_explicit(&endpoint->mode, memory_order_relaxed) == STRATEGY_CUT;
+}
+
+/* Any endpoint will do, but one that is draining only when there is no other: whoever waits there
+ * is one of those that it is to finish. */
+static uint32_t choose_any(const struct px_exchange *exchange)
+{
+    const struct px_snapshot *snapshot = exchange->rules->snapshot;
+    struct px_route_loop *loop = &exchange->client->session->route;
+    struct px_decision bound = exchange->decision;
+    uint32_t place = px_route_endpoint(snapshot, loop, &bound, exchange->tried, exchange->tries);
+
+    if (place != STRATEGY_NONE || bound.has_endpoint_key)
+        return place;
+    bound.has_endpoint_key = true;
+    bound.endpoint_key = exchange->client->exchange_number ^ bound.slot;
+    return px_route_endpoint(snapshot, loop, &bound, exchange->tried, exchange->tries);
+}
+
 /*
- * Whose turn it is looks anew: endpoints come and go while it waits. A user who belongs to one
- * endpoint waits for that one, for as long as it is there.
+ * Whose turn it is looks anew: endpoints come and go while it waits, and what was cut is sent
+ * nothing any more. A user who belongs to one endpoint waits for that one, for as long as it is
+ * there.
  */
 static uint32_t choose_again(const struct px_exchange *exchange)
 {
@@ -113,9 +152,11 @@ static uint32_t choose_again(const struct px_exchange *exchange)
     const struct px_decision *decision = &exchange->decision;
     struct px_route_loop *loop = &exchange->client->session->route;
 
+    if (is_version_cut(exchange))
+        return STRATEGY_NONE;
     loop->now_ms = tn_loop_now_ms(exchange->client->session->loop);
     if (!decision->is_pinned)
-        return px_route_endpoint(snapshot, loop, decision, exchange->tried, exchange->tries);
+        return choose_any(exchange);
     if (px_route_is_open(snapshot, decision))
         return decision->endpoint;
     return px_route_endpoint(snapshot, loop, decision, &decision->endpoint, 1);
@@ -130,7 +171,7 @@ static bool try_room(struct px_waiter *waiter)
     int error;
 
     if (place == STRATEGY_NONE) {
-        px_exchange_fail(exchange, PX_FAILURE_NO_VERSION);
+        px_exchange_fail(exchange, is_cut(exchange) ? PX_FAILURE_CUT : PX_FAILURE_NO_VERSION);
         return true;
     }
     move_to(exchange, place);

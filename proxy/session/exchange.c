@@ -43,8 +43,10 @@ void px_session_set_rules(struct px_session *session, struct px_snapshot_use *ru
     session->stats->revision = rules ? rules->snapshot->revision : session->stats->revision;
     if (!old)
         return;
-    if (rules)
+    if (rules) {
         px_tunnels_move_on(session);
+        px_queue_ask_again(session->pool->queue); /* what they wait for may be cut */
+    }
     px_snapshot_use_give(old);
 }
 

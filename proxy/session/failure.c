@@ -37,6 +37,7 @@ bool px_failure_is_upstreams(enum px_failure failure)
     switch (failure) {
     case PX_FAILURE_NO_VERSION:
     case PX_FAILURE_OVERLOADED:
+    case PX_FAILURE_QUEUE_TIMEOUT:
     case PX_FAILURE_CONNECT:
     case PX_FAILURE_CONNECT_TIMEOUT:
     case PX_FAILURE_UPSTREAM_RESET:

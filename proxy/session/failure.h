@@ -24,6 +24,7 @@
     X(NO_VERSION, 503, "no_endpoint", "no endpoint of the version that should answer is up")       \
     X(OVERLOADED, 503, "overloaded", "too many requests are under way")                            \
     X(QUEUE_TIMEOUT, 503, "queue_timeout", "too many requests are under way")                      \
+    X(NO_DESCRIPTOR, 503, "overloaded", "too many connections are open")                           \
     X(MEMORY_FULL, 503, "memory_full", "the proxy is at its memory limit")                         \
     X(NO_MEMORY, 503, "no_memory", "out of memory")                                                \
     X(CONNECT, 502, "connect_failed", "the service could not be reached")                          \
@@ -44,7 +45,11 @@ enum px_failure {
         PX_FAILURE_COUNT
 };
 
-/* The version that should have answered failed: what verdicts and guards count. */
+/*
+ * The version that should have answered failed: what verdicts and guards count. That it was too
+ * slow for what it is sent (a full queue, a wait in vain) counts; that the proxy itself is short of
+ * something, or that it was cut, does not.
+ */
 bool px_failure_is_upstreams(enum px_failure failure);
 unsigned px_failure_status(enum px_failure failure);
 const char *px_failure_word(enum px_failure failure);

@@ -132,6 +132,12 @@ void px_queue_leave(struct px_queue *queue, struct px_waiter *waiter)
     atomic_fetch_sub(&queue->board->waiting[version], 1);
 }
 
+void px_queue_ask_again(struct px_queue *queue)
+{
+    if (!is_empty(queue))
+        tn_wake_send(&queue->wake);
+}
+
 void px_queue_wake(struct px_queue *queue, const struct px_endpoint *endpoint)
 {
     const struct px_queue_board *board = queue->board;

@@ -76,6 +76,9 @@ int px_queue_join(struct px_queue *queue, struct px_waiter *waiter);
 /* Out of the queue, from any place. Nothing when it does not wait. */
 void px_queue_leave(struct px_queue *queue, struct px_waiter *waiter);
 
+/* Something else has changed that those who wait on this loop must know: all are asked soon. */
+void px_queue_ask_again(struct px_queue *queue);
+
 /* This endpoint has room: every loop with waiters for its version is woken. */
 void px_queue_wake(struct px_queue *queue, const struct px_endpoint *endpoint);
 

@@ -141,6 +141,46 @@ def test_cut_lets_what_is_open_finish_or_ends_it(start_recorder, start_proxy):
     assert "0 open exchanges were ended" in proxy.verb("cut", "green", "--abort-open")
 
 
+def test_cut_and_drain_of_who_waits_for_room(start_recorder, start_proxy):
+    """A request that waits has not been sent yet: never after a cut, and then it is told; a drain serves it."""
+    gate = threading.Event()
+    green, blue = start_recorder(lambda _: (gate.wait(20), Answer(answer()))[1]), start_recorder()
+    both = versions(blue=[blue.address], green=[green.address])
+    both["green"]["max_requests"] = 1
+    proxy = start_proxy({"versions": both, "rules": [rule({"green": 1}, stable="blue", guard={"max_error_rate": "1%", "min_requests": 1})],
+                         "threads": 2, "limits": {"queue_timeout": "1h", "stop_grace": "1s"}})
+
+    def send(path, queued):
+        connection = Connection(proxy.address)
+        connection.send(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        eventually(lambda: len(green.requests) > 0 and proxy.metrics().sum("turnout_upstream_queued") == queued)
+        return connection
+
+    first = send("/first", 0)
+    waiting = [send(f"/cut{i}", i + 1) for i in range(3)]
+    proxy.verb("cut", "green")
+    for connection in waiting:
+        refused = connection.read()
+        assert refused.status == 503 and int(refused.get("retry-after")) >= 1
+    gate.set()
+    assert first.read().status == 200  # what is open finishes
+    assert [r.target for r in green.requests] == ["/first"]
+    assert get(proxy.address, "/").status == 200 and len(blue.requests) == 1
+    lines = eventually(lambda: lines if len(lines := proxy.access_log()) == 5 else None)
+    ends = {line["path"]: line["end"] for line in lines}
+    assert ends == {"/first": "ok", "/cut0": "cut", "/cut1": "cut", "/cut2": "cut", "/": "ok"}
+    gate.clear()
+    proxy.verb("undrain", "green")
+    assert json.loads(proxy.verb("get", "-o", "json"))["rules"][0]["weights"] == {"green": 1}  # nobody's error: the guard stays quiet
+    first = send("/open", 0)
+    eventually(lambda: len(green.requests) == 2)
+    waiting = send("/waits", 1)
+    proxy.verb("drain", "green", "--timeout", "1h")
+    gate.set()
+    assert first.read().status == 200 and waiting.read().status == 200
+    assert [r.target for r in green.requests] == ["/first", "/open", "/waits"]
+
+
 # --- match rules --------------------------------------------------------------------------------------
 
 def test_cut_is_stronger_than_match_rules_and_explain_says_so(start_fleet, start_proxy):
@@ -246,15 +286,26 @@ def test_promote_by_default_by_name_and_refused(start_fleet, start_proxy):
 
 def test_promote_of_shadow_data_is_asked_for(start_fleet, start_proxy):
     fleet = start_fleet(blue=1, green=1)
-    proxy = start_proxy(config(fleet, rule({"blue": 1})))
+    settings = config(fleet, rule({"blue": 1}), store={"file": "./turnout.store"})
+    proxy = start_proxy(settings, name="promoted")
     proxy.verb("route", "shadow", "--stable", "blue", "--canary", "green", "--percent", "100")
     ask(proxy, 20, path="/")
     eventually(lambda: "shadowed since" in proxy.verb("get"))
-    refused = proxy.verb("promote", "green", check=False)
-    assert refused.returncode == 1 and "mirrored requests" in refused.stderr
+    since = json.loads(proxy.verb("get", "-o", "json"))["status"]["versions"][1]["shadowed_since"]
+    for dry in ([], ["--dry-run"]):
+        refused = proxy.verb("promote", "green", *dry, check=False)
+        assert refused.returncode == 1 and f"mirrored requests since {since}" in refused.stderr
+        assert "--accept-shadow-data" in refused.stderr and "reset its disks" in refused.stderr
+    told = proxy.verb("promote", "green", "--accept-shadow-data", "--dry-run")
+    assert "its data counts as its own" in told and "shadowed since" in proxy.verb("get")
     told = proxy.verb("promote", "green", "--accept-shadow-data")
-    assert "mirrored to green" in told
+    assert "mirrored to green" in told and "its data counts as its own" in told
     assert who(proxy, 20) == {"green": 20}
+    assert "shadowed since" not in proxy.verb("get")
+    proxy.kill()
+    again = start_proxy(settings, name="promoted")
+    assert "shadowed since" not in again.verb("get")  # recorded
+    assert again.verb("promote", "green", check=False).returncode == 0
 
 
 # --- failover -----------------------------------------------------------------------------------------

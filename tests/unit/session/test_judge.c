@@ -1,5 +1,6 @@
 /* What a request says about its version: good, failed, or nothing; goals, users, rows of failures.
  */
+#include "proxy/session/failure.h"
 #include "tests/unit/session/rig.h"
 
 #include <setjmp.h>
@@ -108,6 +109,51 @@ static void test_judge_nobody_is_up(void **state)
     assert_int_equal(arm_of(rig)->requests, 1);
     assert_int_equal(arm_of(rig)->errors, 1);
     rig_free(rig);
+}
+
+/* Too slow for what it is sent: who finds its queue full, or waits there in vain, is its error. */
+static void check_queue(const char *limits, const char *why)
+{
+    struct rig *rig = rig_new(RULE, limits);
+    struct rig_client *client;
+
+    rig->snapshot->versions[1].max_requests = 1;
+    rig->upstreams[2].marker = rig->upstreams[3].marker = "never";
+    for (unsigned i = 0; i < 2; i++)
+        rig_send(rig_connect(rig), GET);
+    assert_true(rig_upstream_sees(rig, 2, "GET /a"));
+    assert_true(rig_upstream_sees(rig, 3, "GET /a"));
+    client = rig_connect(rig);
+    rig_send(client, GET);
+    assert_true(rig_sees(client, "HTTP/1.1 503 "));
+    assert_true(rig_sees(client, why));
+    assert_int_equal(arm_of(rig)->requests, 1);
+    assert_int_equal(arm_of(rig)->errors, 1);
+    rig_free(rig);
+}
+
+static void test_judge_a_queue_in_vain(void **state)
+{
+    (void)state;
+    check_queue("{queue: 0}", "too many requests are under way");
+    check_queue("{queue_timeout: 50ms}", "too many requests are under way");
+}
+
+/* The proxy's own want, and what people decided, is no fault of the version. */
+static void test_judge_failures_of_the_version(void **state)
+{
+    (void)state;
+    for (enum px_failure failure = 0; failure < PX_FAILURE_COUNT; failure++) {
+        bool is_own =
+            failure == PX_FAILURE_NO_VERSION || failure == PX_FAILURE_OVERLOADED ||
+            failure == PX_FAILURE_QUEUE_TIMEOUT || failure == PX_FAILURE_CONNECT ||
+            failure == PX_FAILURE_CONNECT_TIMEOUT || failure == PX_FAILURE_UPSTREAM_RESET ||
+            failure == PX_FAILURE_UPSTREAM_PROTOCOL || failure == PX_FAILURE_FIRST_BYTE_TIMEOUT ||
+            failure == PX_FAILURE_TOTAL_TIMEOUT;
+
+        if (px_failure_is_upstreams(failure) != is_own)
+            fail_msg("%s", px_failure_word(failure));
+    }
 }
 
 static bool is_sent(void *context)
@@ -223,6 +269,8 @@ int main(void)
         cmocka_unit_test(test_judge_statuses),
         cmocka_unit_test(test_judge_answers_that_break_off),
         cmocka_unit_test(test_judge_nobody_is_up),
+        cmocka_unit_test(test_judge_a_queue_in_vain),
+        cmocka_unit_test(test_judge_failures_of_the_version),
         cmocka_unit_test(test_judge_says_nothing_about_what_clients_do),
         cmocka_unit_test(test_judge_goals_need_head_and_status),
         cmocka_unit_test(test_judge_a_row_of_failures_is_broken_by_one_good_answer),

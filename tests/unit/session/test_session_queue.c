@@ -330,6 +330,101 @@ static void test_session_queue_is_left_at_the_stop(void **state)
     rig_free(rig); /* asserts that nobody waits, and that all handles are closed */
 }
 
+/* As if rules with these modes came into force. */
+static void switch_modes(struct rig *rig, enum strategy_mode version, enum strategy_mode first)
+{
+    rig->snapshot->versions[0].mode = rig->snapshot->versions[0].loose_mode = version;
+    atomic_store(&rig->snapshot->versions[0].endpoints[0]->mode, first);
+    px_session_set_rules(&rig->session, px_snapshot_use_take(&rig->use));
+}
+
+static void test_session_queue_of_a_cut_version_is_told_at_once(void **state)
+{
+    struct rig *rig = make_full(BLUE, "{queue_timeout: 1h}");
+    struct rig_client *clients[2];
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++)
+        clients[i] = send_waiting(rig, "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n", i + 1);
+    switch_modes(rig, STRATEGY_CUT, STRATEGY_ACTIVE);
+    answer(rig, 0); /* there is room, but for nobody any more */
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(rig_sees(clients[i], "HTTP/1.1 503 "));
+        assert_true(rig_sees(clients[i], "Retry-After: "));
+        assert_true(rig_sees(clients[i], "has been taken out of service"));
+    }
+    assert_int_equal(counts_of(rig)->queued, 0);
+    assert_int_equal(counts_of(rig)->queue_timeouts, 0);
+    answer(rig, 1);
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(rig_sees(&rig->clients[i], "\r\n\r\nok")); /* what is open finishes */
+    rig_settle(rig);
+    assert_null(strstr(rig->upstreams[0].received, "/wait"));
+    assert_null(strstr(rig->upstreams[1].received, "/wait"));
+    rig_free(rig);
+}
+
+/* Nobody made room: the new rules themselves have all asked, before the next poll. */
+static void test_session_queue_is_asked_when_rules_change(void **state)
+{
+    struct rig *rig = make_full(BLUE, "{queue_timeout: 1h}");
+
+    (void)state;
+    send_waiting(rig, "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n", 1);
+    rig_settle(rig);
+    tn_deadline_clear(&rig->loop, &rig->queue.poll);
+    switch_modes(rig, STRATEGY_CUT, STRATEGY_ACTIVE);
+    rig->expected_count = 0;
+    assert_true(rig_until(rig, has_waiters, rig));
+    rig_free(rig);
+}
+
+static void test_session_queue_goes_to_endpoints_that_are_left(void **state)
+{
+    struct rig *rig = make_full(BLUE, "{queue_timeout: 1h}");
+
+    (void)state;
+    send_waiting(rig, "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n", 1);
+    switch_modes(rig, STRATEGY_ACTIVE, STRATEGY_CUT);
+    answer(rig, 0);
+    rig_settle(rig);
+    assert_int_equal(counts_of(rig)->queued, 1);
+    answer(rig, 1);
+    assert_true(rig_upstream_sees(rig, 1, "GET /wait"));
+    assert_null(strstr(rig->upstreams[0].received, "/wait"));
+    rig_free(rig);
+}
+
+static void test_session_queue_of_cut_endpoints_says_so(void **state)
+{
+    struct rig *rig = make_full(BLUE, "{queue_timeout: 1h}");
+    struct rig_client *client = send_waiting(rig, "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n", 1);
+
+    (void)state;
+    atomic_store(&rig->snapshot->versions[0].endpoints[1]->mode, STRATEGY_CUT);
+    switch_modes(rig, STRATEGY_ACTIVE, STRATEGY_CUT);
+    assert_true(rig_sees(client, "has been taken out of service"));
+    rig_free(rig);
+}
+
+/* Who waits is one of those that a drain lets finish. */
+static void test_session_queue_of_a_draining_version_is_served(void **state)
+{
+    struct rig *rig = make_full(BLUE, "{queue_timeout: 1h}");
+    struct rig_client *client = send_waiting(rig, "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n", 1);
+
+    (void)state;
+    atomic_store(&rig->snapshot->versions[0].endpoints[1]->mode, STRATEGY_DRAINING);
+    switch_modes(rig, STRATEGY_DRAINING, STRATEGY_DRAINING);
+    rig_settle(rig);
+    assert_int_equal(counts_of(rig)->queued, 1);
+    answer(rig, 0);
+    assert_true(rig_upstream_sees(rig, 0, "GET /wait"));
+    answer(rig, 0);
+    assert_true(rig_sees(client, "\r\n\r\nok"));
+    rig_free(rig);
+}
+
 static void test_session_queue_is_broken_off_with_what_it_waits_for(void **state)
 {
     struct rig *rig = make_full(BLUE, "{}");
@@ -364,6 +459,11 @@ int main(void)
         cmocka_unit_test(test_session_queue_fails_when_no_other_will_do),
         cmocka_unit_test(test_session_queue_ends_when_nobody_is_up),
         cmocka_unit_test(test_session_queue_is_left_at_the_stop),
+        cmocka_unit_test(test_session_queue_of_a_cut_version_is_told_at_once),
+        cmocka_unit_test(test_session_queue_is_asked_when_rules_change),
+        cmocka_unit_test(test_session_queue_goes_to_endpoints_that_are_left),
+        cmocka_unit_test(test_session_queue_of_cut_endpoints_says_so),
+        cmocka_unit_test(test_session_queue_of_a_draining_version_is_served),
         cmocka_unit_test(test_session_queue_is_broken_off_with_what_it_waits_for),
     };
 
