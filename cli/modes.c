@@ -50,7 +50,8 @@ int cli_promote(struct cli_context *context, int argc, char **argv)
         .about =
             "Makes a version stable of a rule and gives it all of the rule's traffic. VERSION\n"
             "may be left out if only one other than stable has weight. What 'route ab' made for\n"
-            "the rule goes, and so do mirrors to the version.",
+            "the rule goes, and so do mirrors to the version. One that got mirrored requests is\n"
+            "refused without --accept-shadow-data: then its data counts as its own.",
         .examples = "  turnout promote\n"
                     "  turnout promote green --reason 'no errors in an hour'",
         .words_max = 1,

@@ -51,9 +51,11 @@ static int check_version(struct px_edit *edit, const char *version)
     if (!json_is_true(accept))
         return px_edit_refuse(
             edit,
-            "%.64s got mirrored requests since %.40s, so its data is not only its "
-            "own: reset it, or accept that (accept_shadow_data)",
+            "%.64s got mirrored requests since %.40s, so its data is not only its own: accept "
+            "that with --accept-shadow-data, or reset its disks first and then say the same",
             version, since);
+    px_edit_note(edit, "%.64s got mirrored requests since %.40s: its data counts as its own now",
+                 version, since);
     snprintf(edit->accepted, sizeof(edit->accepted), "%s", version);
     return 0;
 }

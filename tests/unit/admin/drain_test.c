@@ -307,6 +307,7 @@ static void test_cut_as_a_dry_run_ends_nothing(void **state)
 static void test_promote_takes_shadow_data_for_its_own(void **state)
 {
     struct book *book = *state;
+    struct px_change *change;
 
     opened(book, STORE);
     px_rulebook_mirrored(book->book, "green");
@@ -314,6 +315,14 @@ static void test_promote_takes_shadow_data_for_its_own(void **state)
     book_do(book, px_edit_promote, "{}");
     assert_int_equal(book->status, 422);
     assert_non_null(px_rulebook_shadowed_since(book->book, "green"));
+    for (int accepts = 0; accepts < 2; accepts++) { /* a dry run tells, and changes nothing */
+        change = book_change(book, px_edit_promote, accepts ? "{'accept_shadow_data':true}" : "{}");
+        change->is_dry_run = true;
+        book_submit(book, change);
+        book_wait(book, 1);
+        assert_int_equal(book->status, accepts ? 200 : 422);
+        assert_non_null(px_rulebook_shadowed_since(book->book, "green"));
+    }
     book_do(book, px_edit_promote, "{'accept_shadow_data':true}");
     assert_int_equal(book->status, 200);
     assert_null(px_rulebook_shadowed_since(book->book, "green"));

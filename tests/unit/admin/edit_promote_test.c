@@ -100,9 +100,14 @@ static void test_promote_of_shadow_data_is_asked_for(void **state)
         "refused", "[" MAIN "]", NULL,
         "{}",      NULL,         "green got mirrored requests since 2026-09-21T14:13:20.000Z"};
     static const struct edit_row said_no = {
-        "said no", "[" MAIN "]", NULL, "{'accept_shadow_data':false}", NULL, "reset it, or accept"};
-    static const struct edit_row said_yes = {
-        "accepted", "[" MAIN "]", NULL, "{'accept_shadow_data':true}", "[" DONE "]", NULL};
+        "said no", "[" MAIN "]",
+        NULL,      "{'accept_shadow_data':false}",
+        NULL,      "accept that with --accept-shadow-data, or reset"};
+    static const struct edit_row said_yes = {"accepted",   "[" MAIN "]",
+                                             NULL,         "{'accept_shadow_data':true}",
+                                             "[" DONE "]", "its data counts as its own now"};
+    static const struct edit_row nothing = {"nothing to accept",           "[" MAIN "]", NULL,
+                                            "{'accept_shadow_data':true}", "[" DONE "]", NULL};
     static const struct edit_row other = {"another version",
                                           "[" MAIN "]",
                                           NULL,
@@ -115,7 +120,7 @@ static void test_promote_of_shadow_data_is_asked_for(void **state)
     edit_check_extras(px_edit_promote, &said_no, &shadowed);
     edit_check_extras(px_edit_promote, &said_yes, &accepted);
     edit_check_extras(px_edit_promote, &other, &shadowed);
-    edit_check(px_edit_promote, &said_yes); /* nothing to accept: no harm */
+    edit_check(px_edit_promote, &nothing); /* no harm */
 }
 
 int main(void)
