@@ -550,6 +550,7 @@ static void test_worker_without_a_thread_is_not_made(void **state)
 static void test_worker_publishes_without_memory_what_was_prepared(void **state)
 {
     struct stage *stage = new_stage();
+    struct px_config *first = stage->config; /* the workers' own: outlives them */
     struct client client;
     struct px_messages messages;
     char text[512];
@@ -560,7 +561,6 @@ static void test_worker_publishes_without_memory_what_was_prepared(void **state)
              "log: {access: \"off\"}\nrules: [{name: new, match: [{path: /}], weights: {blue: 1}},"
              " {name: main, weights: {blue: 1}}]\n",
              stage->upstream.port);
-    px_config_free(stage->config);
     px_messages_init(&messages);
     assert_int_equal(px_config_parse(tn_str_of(text), "x", ".", &messages, &stage->config), 0);
     px_messages_deinit(&messages);
@@ -583,6 +583,8 @@ static void test_worker_publishes_without_memory_what_was_prepared(void **state)
     start_client(stage, &client, 10, true);
     pthread_join(client.thread, NULL);
     assert_int_equal(client.answered, 10);
+    px_config_free(stage->config);
+    stage->config = first;
     free_stage(stage);
 }
 
