@@ -82,19 +82,32 @@ void tn_api_answer(struct tn_api_call *call, unsigned status, const char *conten
     tn_api_connection_answered(connection);
 }
 
-void tn_api_answer_json(struct tn_api_call *call, unsigned status, json_t *body)
+static bool answer_json(struct tn_api_call *call, unsigned status, json_t *body)
 {
     const char *type = status >= 400 ? "application/problem+json" : "application/json";
     char *text = body ? tn_json_text(body, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
 
     json_decref(body);
-    if (text)
-        tn_api_answer(call, status, type, tn_str_of(text));
-    else
+    if (!text)
+        return false;
+    tn_api_answer(call, status, type, tn_str_of(text));
+    free(text);
+    return true;
+}
+
+void tn_api_answer_json(struct tn_api_call *call, unsigned status, json_t *body)
+{
+    if (!answer_json(call, status, body))
         tn_api_answer(call, 500, "application/problem+json",
                       TN_STR("{\"type\":\"about:blank\",\"title\":\"Internal Server Error\","
                              "\"status\":500,\"detail\":\"out of memory\"}"));
-    free(text);
+}
+
+void tn_api_answer_json_or(struct tn_api_call *call, unsigned status, json_t *body,
+                           const char *instead)
+{
+    if (!answer_json(call, status, body))
+        tn_api_answer(call, status, "application/json", tn_str_of(instead));
 }
 
 void tn_api_problem_json(struct tn_api_call *call, unsigned status, const char *detail,

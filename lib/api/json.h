@@ -52,6 +52,12 @@ json_t *tn_api_body_json(struct tn_api_call *call);
 /* Ends the call. Takes over the reference; NULL stands for "out of memory" and answers 500. */
 void tn_api_answer_json(struct tn_api_call *call, unsigned status, json_t *body);
 
+/* The same for what was done and must not be told as a failure: without memory, the JSON of
+ * instead.
+ */
+void tn_api_answer_json_or(struct tn_api_call *call, unsigned status, json_t *body,
+                           const char *instead);
+
 /* Ends the call: as tn_api_problem(), with a member "errors" (taken over; NULL: none). */
 void tn_api_problem_json(struct tn_api_call *call, unsigned status, const char *detail,
                          json_t *errors);

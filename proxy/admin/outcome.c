@@ -2,6 +2,8 @@
 
 #include "lib/api/json.h"
 
+#include <stdio.h>
+
 /* Rules of a that are not in b as they are in a. */
 static json_t *differing(json_t *a, const json_t *b)
 {
@@ -136,6 +138,21 @@ void px_change_set_answer(const struct px_rulebook *book, struct px_change *chan
         /* in the place of what is there: that needs none */
         json_object_set_new(change->answer, "durable", json_boolean(book->recorder.is_durable));
     }
+}
+
+static const char *told(const struct px_change *change, const char *name)
+{
+    return json_is_true(json_object_get(change->answer, name)) ? "true" : "false";
+}
+
+const char *px_change_brief(const struct px_change *change, char text[PX_CHANGE_BRIEF_SIZE])
+{
+    snprintf(text, PX_CHANGE_BRIEF_SIZE,
+             "{\"revision\":%llu,\"changed\":%s,\"dry_run\":%s,\"durable\":%s,\"before\":[],"
+             "\"after\":[],\"notes\":[\"no memory to tell more: see GET /v1/rules\"]}",
+             (unsigned long long)change->revision, told(change, "changed"), told(change, "dry_run"),
+             told(change, "durable"));
+    return text;
 }
 
 json_t *px_change_record(const struct px_rulebook *book, const struct px_change *change)

@@ -118,10 +118,11 @@ struct asked {
 static void on_done(struct px_change *change)
 {
     struct asked *asked = change->context;
+    char brief[PX_CHANGE_BRIEF_SIZE];
 
     px_admin_add_etag(asked->admin, asked->call);
     if (change->status == 200) {
-        tn_api_answer_json(asked->call, 200, change->answer);
+        tn_api_answer_json_or(asked->call, 200, change->answer, px_change_brief(change, brief));
         change->answer = NULL;
     } else {
         tn_api_problem_json(asked->call, change->status,

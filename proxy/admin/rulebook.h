@@ -141,6 +141,11 @@ struct px_change {
 struct px_change *px_change_new(void);
 void px_change_free(struct px_change *change);
 
+/* The answer of a change that is done, for when there is no memory for the whole: JSON. A dry run
+ * too has no more to say. Returns text. */
+#define PX_CHANGE_BRIEF_SIZE 256
+const char *px_change_brief(const struct px_change *change, char text[PX_CHANGE_BRIEF_SIZE]);
+
 /* on_done follows in any case. */
 void px_rulebook_submit(struct px_rulebook *book, struct px_change *change);
 

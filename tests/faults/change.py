@@ -90,8 +90,9 @@ class Change:
     # --- one point ---
 
     def reload_file(self):
-        """False when it was refused; Wrong when nothing is said."""
+        """False when it was refused: then the file is again as it was; Wrong when nothing is said."""
         proxy = self.traffic.proxy
+        before = json.loads(json.dumps(proxy.config))
         proxy.config["rules"][-1] = {**proxy.config["rules"][-1], "weights": {"green": 2, "blue": 3}, "stable": "green"}
         proxy.config["versions"]["narrow"]["endpoints"] = [self.traffic.narrow.address, self.traffic.blue.address]
         proxy.config["versions"]["narrow"]["health"]["path"] = "/readyz"
@@ -101,7 +102,11 @@ class Change:
             said = proxy.wait_for(r"reload: done|reload: nothing was changed|reload: out of memory", 8)
         except Failed as failed:
             raise Wrong(f"the reload said nothing: {failed}") from None
-        return said.group() == "reload: done"
+        if said.group() == "reload: done":
+            return True
+        proxy.config = before
+        proxy.write()
+        return False
 
     def change(self, part):
         """200, None for a refusal, "?" without an answer."""
@@ -117,30 +122,31 @@ class Change:
     def play(self, point):
         before, after = (None, None) if point.part == "stop" else self.wanted(point.part)
         self.start()
-        traffic, fired = self.traffic, None
         try:
-            if point.part != "stop":
-                self.control.arm(KINDS[point.kind], point.at, point.choice)
-                outcome = self.change(point.part)
-                fired = self.control.disarm()
-                now = self.compare(before, after, outcome, fired)
-            traffic.run(ONE)
-            traffic.check(is_faulty=False)
-            if point.part == "stop":
-                now = self.rules()
-                self.control.arm(KINDS[point.kind], point.at, point.choice)
-            self.stop()
-            fired = self.control.disarm() or fired
-            self.reopen(now)
-        except (Hit, Failed, OSError) as wrong:
-            ended_well(traffic.proxy)
+            fired, now = self.serve(point, before, after)
+        except (Hit, Wrong, Failed, OSError) as wrong:
+            time.sleep(0.05)  # a process that is ending
+            ended_well(self.traffic.proxy)
             raise Wrong(f"{type(wrong).__name__}: {wrong}") from None
-        except Wrong:
-            time.sleep(0.05)
-            ended_well(traffic.proxy)
-            raise
+        self.reopen(now)
         self.restart()
         return fired
+
+    def serve(self, point, before, after):
+        """A proxy's life with one fault: what failed, and the rules at its end."""
+        traffic, fired = self.traffic, None
+        if point.part != "stop":
+            self.control.arm(KINDS[point.kind], point.at, point.choice)
+            outcome = self.change(point.part)
+            fired = self.control.disarm()
+            now = self.compare(before, after, outcome, fired)
+        traffic.run(ONE)
+        traffic.check(is_faulty=False)
+        if point.part == "stop":
+            now = self.rules()
+            self.control.arm(KINDS[point.kind], point.at, point.choice)
+        self.stop()
+        return self.control.disarm() or fired, now
 
     def compare(self, before, after, outcome, fired):
         now = self.rules()
@@ -168,7 +174,10 @@ class Change:
 
     def reopen(self, expected):
         """A proxy without faults reads the store."""
-        now = read_store(self.traffic)
+        try:
+            now = read_store(self.traffic)
+        except (Hit, OSError) as wrong:
+            raise Wrong(f"the store's rules are not told: {wrong}") from None
         if now != expected:
             raise Wrong(f"the store has {now} instead of {expected}")
 

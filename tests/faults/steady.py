@@ -13,7 +13,7 @@ from .peer import Wrong
 from .sweep import Folder, descriptors, ended_well
 from .traffic import IDLE_S, Traffic
 
-AFTER = ("after",)  # what has to be right after a fault
+AFTER = ("after", "trust")  # what has to be right after a fault
 BATCH = 60
 SLACK = 12  # blocks: idle connections that are there or not, tables that grew
 
@@ -40,7 +40,7 @@ class Steady:
 
     def whole(self):
         """Everything once without a fault."""
-        self.traffic.run()
+        self.traffic.run([*Traffic.STEPS, *AFTER])
         self.traffic.check(is_faulty=False)
 
     def rest(self):

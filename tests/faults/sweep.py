@@ -97,7 +97,10 @@ class Sweep:
         return at
 
     def run(self):
-        for part in self.scenario.parts:
+        parts = list(self.scenario.parts)
+        if self.until:  # time may be over before the last
+            self.random.shuffle(parts)
+        for part in parts:
             for kind in self.kinds:
                 self.counted += self.part(part, kind)
         self.finish()

@@ -35,13 +35,29 @@ def chunked(body, size):
     return b"".join(b"%x\r\n%s\r\n" % (len(p), p) for p in pieces) + b"0\r\n\r\n"
 
 
+VARYING = ("codes", "decisions", "applied_at", "since", "shadowed_since", "endpoint")
+
+
 def without_counts(value):
     """JSON without what counts and what tells the time."""
     if isinstance(value, dict):
-        return {k: without_counts(v) for k, v in value.items() if k not in ("codes", "decisions", "applied_at", "since", "endpoint")}
+        return {k: without_counts(v) for k, v in value.items() if k not in VARYING}
     if isinstance(value, list):
         return [without_counts(v) for v in value]
     return 0 if value is None or isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+def differences(expected, shape, where=""):
+    """Where two shapes are not the same, as texts."""
+    if isinstance(expected, dict) and isinstance(shape, dict):
+        pairs = [(f"{where}.{k}", expected.get(k, "nothing"), shape.get(k, "nothing")) for k in {**expected, **shape}]
+    elif isinstance(expected, list) and isinstance(shape, list) and len(expected) == len(shape):
+        pairs = [(f"{where}[{i}]", e, s) for i, (e, s) in enumerate(zip(expected, shape))]
+    elif isinstance(expected, set) and isinstance(shape, set):
+        return [f"without {', '.join(sorted(expected - shape)[:3])}"] if expected - shape else []
+    else:
+        return [] if expected == shape else [f"{where}: {str(shape)[:200]} instead of {str(expected)[:200]}"]
+    return [text for at, e, s in pairs for text in differences(e, s, at)]
 
 
 def shape_of(path, body):
@@ -357,7 +373,16 @@ class Traffic:
         if isinstance(shape, set) and expected <= shape:
             self.shapes[path] = shape  # counters that are told once there is something to count
         elif shape != expected:
-            raise Wrong(f"{path} tells {shape} instead of {expected}")
+            raise Wrong(f"{path} tells {'; '.join(differences(expected, shape)[:5])}")
+
+    def step_trust(self):
+        """Until idle connections are used again: each that died at it makes the proxy wary (proxy/upstream/wary.h)."""
+        with self.peer() as peer:
+            for _ in range(3000):
+                self.ask(peer)
+                if len(self.blue.requests) > 2 and len({request.connection for request in self.blue.requests[-3:]}) == 1:
+                    return
+        raise Wrong("idle connections are not used again")
 
     def step_after(self):
         """What has to be right after each fault."""

@@ -504,6 +504,26 @@ static void test_resources_every_change(void **state)
     json_decref(ask(fixture, "POST", "/v1/reload", "", NULL, 200));
 }
 
+static void test_resources_brief_answer_fits_the_page(void **state)
+{
+    struct fixture *fixture = *state;
+    struct px_change *change = px_change_new();
+    char text[PX_CHANGE_BRIEF_SIZE];
+    json_t *brief;
+
+    change->revision = UINT64_MAX / 2;
+    change->answer = json_pack("{s:b, s:b, s:b}", "changed", 1, "dry_run", 0, "durable", 0);
+    brief = json_loads(px_change_brief(change, text), 0, NULL);
+    assert_true(openapi_fits(
+        fixture->page, openapi_answer(fixture->page, "/v1/weights", "put", 200), brief, "brief"));
+    assert_int_equal(json_integer_value(json_object_get(brief, "revision")), UINT64_MAX / 2);
+    assert_true(json_is_true(json_object_get(brief, "changed")));
+    assert_true(json_is_false(json_object_get(brief, "dry_run")));
+    assert_true(json_is_false(json_object_get(brief, "durable")));
+    json_decref(brief);
+    px_change_free(change);
+}
+
 static void test_resources_refused_changes(void **state)
 {
     struct fixture *fixture = *state;
@@ -846,6 +866,7 @@ int main(void)
         TEST(test_resources_explain_takes_no_slot),
         TEST(test_resources_explain_refuses_what_is_no_request),
         TEST(test_resources_every_change),
+        TEST(test_resources_brief_answer_fits_the_page),
         TEST(test_resources_refused_changes),
         TEST(test_resources_long_texts_are_refused),
         TEST(test_resources_if_match),

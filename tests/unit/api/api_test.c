@@ -655,6 +655,28 @@ static void test_api_client_may_leave_before_its_answer(void **state)
     talk_turn(&fixture->loop);
 }
 
+/* What was done is not told as a failure when there is no memory for the words. */
+static void test_api_answers_something_else_without_memory(void **state)
+{
+    struct fixture *fixture = *state;
+    struct talk_answer answer;
+    struct talk talk;
+
+    talk_open(&talk, &fixture->loop, fixture->path);
+    for (int i = 0; i < 2; i++) {
+        talk_send_text(&talk, "GET /later HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        talk_turn(&fixture->loop);
+        tn_api_answer_json_or(fixture->kept, 200, i == 0 ? json_pack("{s:i}", "a", 1) : NULL,
+                              "{\"b\":2}");
+        fixture->kept = NULL;
+        talk_take(&talk, false, &answer);
+        assert_int_equal(answer.status, 200);
+        assert_string_equal(answer.body, i == 0 ? "{\"a\":1}" : "{\"b\":2}");
+        talk_answer_deinit(&answer);
+    }
+    talk_close(&talk);
+}
+
 static void test_api_half_closed_client_gets_its_answer(void **state)
 {
     struct fixture *fixture = *state;
@@ -853,6 +875,7 @@ int main(void)
         TEST(test_api_if_match),
         TEST(test_api_answer_may_come_later),
         TEST(test_api_client_may_leave_before_its_answer),
+        TEST(test_api_answers_something_else_without_memory),
         TEST(test_api_half_closed_client_gets_its_answer),
         TEST(test_api_close_with_a_call_under_way),
         TEST(test_api_large_answer_to_a_slow_reader),

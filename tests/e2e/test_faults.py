@@ -1,0 +1,40 @@
+"""One allocation or one system call fails: the proxy serves on, refuses whole, or ends with a message (tests/faults).
+
+A sample with a fresh seed each run, printed; the whole sweep under --long. `tests/torture NAME --only PART:KIND:AT:CHOICE`
+plays one point again (TURNOUT_SEED=S the same sample).
+"""
+import os
+import secrets
+
+import pytest
+
+from faults.scenarios import SCENARIOS
+from faults.sweep import Sweep
+
+# name: share of all faults, seconds it may take, faults that have to be played at least
+SAMPLES = {"start": (0.015, 12, 15), "steady": (0.012, 12, 10), "cold": (0.01, 12, 5), "change": (0.005, 12, 8)}
+
+
+def sweep(name, **options):
+    seed = int(os.environ.get("TURNOUT_SEED", secrets.randbelow(1 << 32)))
+    scenario = SCENARIOS[name]()
+    done = Sweep(scenario, seed, **options).run()
+    print(f"\nseed {seed}: {done.summary()}")
+    assert not done.findings, f"seed {seed}\n" + "\n".join(map(str, done.findings))
+    scenario.folder.remove()
+    return done
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_fault_costs_one_request_at_most(name):
+    share, seconds, least = SAMPLES[name]
+    assert sweep(name, share=share, seconds=seconds).points >= least
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_no_fault_of_any_call_does_more(name, is_long):
+    if not is_long:
+        pytest.skip("the sample is above")
+    done = sweep(name)
+    assert done.points >= 300 and len(done.names) >= 10, done.summary()
