@@ -9,6 +9,7 @@
 
 struct report_options {
     const char *rule, *since, *fail_over, *output;
+    bool pairs;
 };
 
 static const struct cli_option options[] = {
@@ -21,13 +22,16 @@ static const struct cli_option options[] = {
      "exit code 1 if more of the compared requests\ndiffered or were not answered, or if none was\n"
      "compared: --fail-over 0.1%",
      offsetof(struct report_options, fail_over)},
+    {CLI_OPTION_FLAG, 0, "pairs", NULL,
+     "the last pairs of answers that differ, with\ntheir bodies; of mirrors with 'keep_pairs'",
+     offsetof(struct report_options, pairs)},
     {CLI_OPTION_TEXT, 'o', "output", "FORMAT", "table (default), json or yaml",
      offsetof(struct report_options, output)},
 };
 
 static const struct cli_syntax report_syntax = {
     .command = "turnout mirror report",
-    .usage = "[--rule RULE] [--since 10m] [--fail-over 0.1%] [-o table|json|yaml]",
+    .usage = "[--rule RULE] [--since 10m] [--fail-over 0.1%] [--pairs] [-o table|json|yaml]",
     .about =
         "Shows what became of mirrored requests: how many were mirrored and how many were not,\n"
         "and, for mirrors with 'compare', in which group and field their answers differ from\n"
@@ -35,6 +39,7 @@ static const struct cli_syntax report_syntax = {
         "version differ there, too (noise).",
     .examples = "  turnout mirror report\n"
                 "  turnout mirror report --since 10m --fail-over 0.1%\n"
+                "  turnout mirror report --pairs\n"
                 "  turnout mirror report -o json",
 };
 
@@ -90,8 +95,11 @@ static int check(struct cli_context *context, const json_t *report, uint32_t lim
     return code;
 }
 
-static void print(const struct cli_context *context, const char *output, const json_t *report)
+static void print(const struct cli_context *context, const struct report_options *values,
+                  const json_t *report)
 {
+    const char *output = values->output;
+
     if (strcmp(output, "yaml") == 0) {
         cli_print_yaml(report, context->out);
     } else if (strcmp(output, "json") == 0) {
@@ -99,6 +107,8 @@ static void print(const struct cli_context *context, const char *output, const j
 
         fprintf(context->out, "%s\n", text);
         free(text);
+    } else if (values->pairs) {
+        cli_print_mirror_pairs(context, report);
     } else {
         cli_print_mirror_report(context, report);
     }
@@ -109,6 +119,9 @@ static char *check_options(const struct report_options *values, uint32_t *ret_li
 {
     uint64_t ms;
 
+    if (values->pairs && (values->since || values->fail_over))
+        return cli_format(
+            "--pairs shows what is kept, and goes with neither --since nor --fail-over");
     if (values->since) {
         char *why = cli_parse_duration("--since", values->since, &ms);
 
@@ -144,7 +157,7 @@ static int report(struct cli_context *context, int argc, char **argv)
     char *why = check_options(&values, &limit_ppm);
     if (why)
         return cli_usage_refuse(&parse, why);
-    cli_query_start(&query, "/v1/mirror-report");
+    cli_query_start(&query, values.pairs ? "/v1/mirror-pairs" : "/v1/mirror-report");
     if (values.rule)
         cli_query_add(&query, "rule", values.rule);
     if (values.since)
@@ -152,7 +165,7 @@ static int report(struct cli_context *context, int argc, char **argv)
     cli_admin_start(&admin, &parse);
     int code = cli_admin_read(&admin, cli_query_end(&query), &answer);
     if (code == CLI_DONE) {
-        print(context, values.output, answer);
+        print(context, &values, answer);
         if (values.fail_over)
             code = check(context, answer, limit_ppm);
     }

@@ -205,24 +205,6 @@ static void print_groups(const struct cli_context *context, const json_t *compar
     cli_table_free(table);
 }
 
-/* malloc'd. */
-static char *printable(const char *text)
-{
-    char *copy = cli_format("%s", text);
-
-    for (char *c = copy; *c; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
-        /* C1 controls, in UTF-8: a terminal may heed them */
-        if ((unsigned char)c[0] == 0xc2 && (unsigned char)c[1] >= 0x80 &&
-            (unsigned char)c[1] < 0xa0) {
-            c[0] = '?';
-            c[1] = '?';
-        }
-    }
-    return copy;
-}
-
 static char *field_title(const json_t *field)
 {
     const char *kind = text_of(field, "kind");
@@ -231,8 +213,8 @@ static char *field_title(const json_t *field)
     if (strcmp(kind, "bytes") == 0)
         return cli_format("(body)");
     if (strcmp(kind, "status") == 0 || strcmp(kind, "header") == 0)
-        return printable(path);
-    return path[0] ? printable(path) : cli_format("(document)");
+        return cli_printable(path);
+    return path[0] ? cli_printable(path) : cli_format("(document)");
 }
 
 static void put_field(struct cli_table *table, const struct cli_context *context,
@@ -244,7 +226,7 @@ static void put_field(struct cli_table *table, const struct cli_context *context
     uint64_t count = count_of(field, "count");
     uint64_t compared = count_different(results) + count_of(results, "same");
     char *title = field_title(field);
-    char *id = printable(text_of(field, "request_id"));
+    char *id = cli_printable(text_of(field, "request_id"));
     char buffer[CLI_TEXT_SIZE];
     char share[CLI_TEXT_SIZE];
 

@@ -14,4 +14,7 @@
 
 void cli_print_mirror_report(const struct cli_context *context, const json_t *report);
 
+/* mirror_pairs.c: the answer of GET /v1/mirror-pairs. */
+void cli_print_mirror_pairs(const struct cli_context *context, const json_t *answer);
+
 #endif

@@ -6,6 +6,23 @@
 #include <stdlib.h>
 #include <time.h>
 
+char *cli_printable(const char *text)
+{
+    char *copy = cli_format("%s", text);
+
+    for (char *c = copy; *c; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+        /* C1 controls, in UTF-8: a terminal may heed them */
+        if ((unsigned char)c[0] == 0xc2 && (unsigned char)c[1] >= 0x80 &&
+            (unsigned char)c[1] < 0xa0) {
+            c[0] = '?';
+            c[1] = '?';
+        }
+    }
+    return copy;
+}
+
 void *cli_need(void *pointer)
 {
     if (!pointer) {

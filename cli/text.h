@@ -15,6 +15,9 @@
 
 char *cli_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* A copy in which nothing moves a terminal's cursor: controls become '?'. */
+char *cli_printable(const char *text);
+
 /* pointer, or the end of the process when it is NULL. */
 void *cli_need(void *pointer);
 

@@ -287,6 +287,9 @@ static void put_mirrors(struct px_prom *prom, const struct px_admin *admin,
     px_prom_family(prom, "turnout_mirror_memory_bytes", "gauge",
                    "Bytes that copies hold, of all data loops.");
     px_prom_count(prom, "", PX_PROM_BARE, stats->mirror_memory_bytes);
+    px_prom_family(prom, "turnout_mirror_pair_bytes", "gauge",
+                   "Bytes that pairs of answers kept by keep_pairs hold, of all data loops.");
+    px_prom_count(prom, "", PX_PROM_BARE, stats->mirror_pair_bytes);
 }
 
 static void put_retries(struct px_prom *prom, const struct px_stats *stats)

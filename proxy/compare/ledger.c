@@ -27,6 +27,7 @@ void px_ledger_free(struct px_ledger *ledger)
         return;
     for (uint32_t i = 0; i < ledger->group_count; i++)
         free(ledger->groups[i]);
+    px_pairs_clear(&ledger->pairs);
     free(ledger);
 }
 
@@ -34,6 +35,7 @@ void px_ledger_restart(struct px_ledger *ledger, uint64_t config_id, uint64_t no
 {
     for (uint32_t i = 0; i < ledger->group_count; i++)
         free(ledger->groups[i]);
+    px_pairs_clear(&ledger->pairs);
     *ledger = (struct px_ledger){.config_id = config_id, .since_s = now_s, .minute = now_s / 60};
 }
 
@@ -376,6 +378,7 @@ static int add_same(struct px_ledger *into, const struct px_ledger *from)
         free(copy);
     }
     into->lost += from->lost;
+    px_pairs_add(&into->pairs, &from->pairs);
     if (from->since_s < into->since_s)
         into->since_s = from->since_s;
     return 0;

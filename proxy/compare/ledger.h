@@ -14,7 +14,7 @@
 #ifndef PX_COMPARE_LEDGER_H
 #define PX_COMPARE_LEDGER_H
 
-#include "proxy/compare/compare.h"
+#include "proxy/compare/pairs.h"
 
 #define PX_LEDGER_MINUTES 61 /* the one under way and an hour */
 #define PX_LEDGER_ALL 0      /* as a window: since the ledger was begun */
@@ -69,6 +69,7 @@ struct px_ledger {
     struct px_ledger_group *groups[PX_LEDGER_GROUPS];
     uint32_t group_count;
     uint64_t lost; /* records without memory or place */
+    struct px_pairs pairs;
 };
 
 /* Upper bounds of the buckets in us, the last one excepted. The caller's of its own histograms. */

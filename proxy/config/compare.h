@@ -89,6 +89,8 @@ struct px_mirror_baseline {
     uint32_t path_count;
 };
 
+#define PX_KEEP_PAIRS_MAX 100
+
 /* What `normalize: [NAME]` stands for. */
 struct px_normalizer_kind {
     const char *name, *regex, *replace;

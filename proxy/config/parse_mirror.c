@@ -98,7 +98,11 @@ static const struct px_key mirror_keys[] = {
      .max = PX_NO_LIMIT},
     {.name = "compare", .parse = key_compare},
     {.name = "baseline", .parse = key_baseline},
-    {.name = "keep_pairs"},
+    {.name = "keep_pairs",
+     .parse = px_key_u32,
+     .offset = offsetof(struct px_mirror, keep_pairs),
+     .min = 0,
+     .max = PX_KEEP_PAIRS_MAX},
 };
 
 /* What is of no use without `compare`. */

@@ -77,7 +77,7 @@ struct px_mirror {
     uint64_t max_body_bytes;    /* default 16 MiB */
     struct px_compare *compare; /* NULL: answers are discarded */
     struct px_mirror_baseline baseline;
-    uint32_t keep_pairs; /* the last answers that differed, with their bodies */
+    uint32_t keep_pairs; /* the last answers that differed, with their bodies; 0: none */
 };
 
 /* Why a request of a rule is not one that a mirror of it copies. X(enumerator, label) */

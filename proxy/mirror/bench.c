@@ -2,6 +2,26 @@
 
 #define DECODED_FACTOR 4 /* a body may be so much larger once it is decoded */
 
+/* What is kept of a side whose answers differ, if anything is; copied here, off the loop. */
+static struct px_pair *make_pair(const struct px_mirror_case *compared,
+                                 const struct px_case_side *side,
+                                 const struct px_capture_view *primary,
+                                 const struct px_capture_view *shadow,
+                                 const struct px_compare_outcome *comparison)
+{
+    struct px_pair_of of = {.compare = side->mirror->compare,
+                            .answers = {&primary->answer, &shadow->answer},
+                            .outcome = comparison,
+                            .group = side->group,
+                            .path = {compared->path, compared->path_len},
+                            .request_id = {compared->request_id, compared->request_id_len}};
+
+    if (side == &compared->sides[PX_CASE_BASELINE] || side->mirror->keep_pairs == 0 ||
+        comparison->result == PX_COMPARE_SAME || comparison->result == PX_COMPARE_SKIPPED)
+        return NULL;
+    return px_pair_new(&of);
+}
+
 /* On a thread of the pool. */
 static void compare_all(struct tn_work *work)
 {
@@ -14,6 +34,7 @@ static void compare_all(struct tn_work *work)
         struct px_capture_view primary;
         struct px_capture_view shadow;
 
+        bench->pairs[i] = NULL;
         if (!side->is_waiting)
             continue;
         *comparison = (struct px_compare_outcome){.result = PX_COMPARE_SKIPPED,
@@ -23,6 +44,7 @@ static void compare_all(struct tn_work *work)
         if (px_capture_view(&side->capture, side->mirror->compare, &shadow)) {
             px_compare_answers(side->mirror->compare, &bench->tools, &bench->budget,
                                &primary.answer, &shadow.answer, comparison);
+            bench->pairs[i] = make_pair(compared, side, &primary, &shadow, comparison);
             px_capture_view_deinit(&shadow);
         }
         px_capture_view_deinit(&primary);
@@ -40,7 +62,10 @@ static void on_compared(struct tn_work *work)
         const struct px_compare_outcome *comparison = &bench->comparisons[i];
 
         if (compared->sides[i].is_waiting)
-            px_case_record(compared, i, comparison->result, comparison->skip, comparison);
+            px_case_keep(
+                compared, i,
+                px_case_record(compared, i, comparison->result, comparison->skip, comparison),
+                bench->pairs[i]);
     }
     px_mirrors_uncharge(mirrors, bench->charged);
     bench->charged = 0;
@@ -49,11 +74,26 @@ static void on_compared(struct tn_work *work)
     px_bench_next(mirrors);
 }
 
-/* What comparing this case takes at once: its sides come one after the other. */
+/* Upper bound of the pair that make_pair() makes. */
+static uint64_t find_pair_cost(const struct px_mirror_case *compared,
+                               const struct px_case_side *side)
+{
+    if (side == &compared->sides[PX_CASE_BASELINE] || side->mirror->keep_pairs == 0)
+        return 0;
+    return sizeof(struct px_pair) + PX_COMPARE_HEADERS_MAX * sizeof(struct px_pair_header) +
+           PX_COMPARE_DIFFERENCES_MAX * (sizeof(struct px_pair_field) + PX_COMPARE_PATH_BYTES) +
+           compared->path_len + compared->primary.len + side->capture.len +
+           /* names and values of fields, and Content-Encoding once more */
+           3 * ((uint64_t)compared->primary.head->len + side->capture.head->len);
+}
+
+/* What comparing this case takes at once: its sides come one after the other, their pairs stay
+ * until the end. */
 static uint64_t find_cost(const struct px_mirror_case *compared,
                           const struct px_compare_budget *budget)
 {
     uint64_t most = 0;
+    uint64_t pairs = 0;
 
     for (uint32_t i = 0; i < PX_CASE_SIDES; i++) {
         const struct px_case_side *side = &compared->sides[i];
@@ -77,8 +117,9 @@ static uint64_t find_cost(const struct px_mirror_case *compared,
         }
         cost = px_compare_cost(budget, &answers[0], &answers[1]);
         most = cost > most ? cost : most;
+        pairs += find_pair_cost(compared, side);
     }
-    return most;
+    return most + pairs;
 }
 
 /* False: it can't be compared now, and was skipped. */

@@ -129,6 +129,29 @@ static void shrink(struct px_capture *capture)
     memcpy(capture->body, start, len);
 }
 
+static void append(struct px_capture *capture, const struct tn_str *pieces, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        size_t room = capture->size - capture->len;
+        size_t len = pieces[i].len < room ? pieces[i].len : room;
+
+        if (len > 0)
+            memcpy(capture->body + capture->len, pieces[i].ptr, len);
+        capture->len += (uint32_t)len;
+    }
+}
+
+/* Of a body that is too large its first `max` bytes stay, if they are wanted. */
+static bool keep_start(struct px_capture *capture, const struct tn_str *pieces, unsigned count,
+                       size_t max)
+{
+    if (!capture->keeps_start || capture->is_out_of_memory ||
+        !reserve(capture, max - capture->len, max))
+        return false;
+    append(capture, pieces, count);
+    return true;
+}
+
 void px_capture_body(struct px_capture *capture, const struct tn_str *pieces, unsigned count)
 {
     size_t max = capture->mirrors->options.limits->compare_body_bytes;
@@ -136,17 +159,14 @@ void px_capture_body(struct px_capture *capture, const struct tn_str *pieces, un
 
     capture->body_len += total;
     if (!capture->is_cut && capture->body_len <= max && reserve(capture, total, max)) {
-        for (unsigned i = 0; i < count; i++) {
-            if (pieces[i].len > 0)
-                memcpy(capture->body + capture->len, pieces[i].ptr, pieces[i].len);
-            capture->len += (uint32_t)pieces[i].len;
-        }
+        append(capture, pieces, count);
         return;
     }
     if (!capture->is_cut) {
         capture->is_out_of_memory = capture->body_len <= max;
         cut(capture);
-        shrink(capture);
+        if (!keep_start(capture, pieces, count, max))
+            shrink(capture);
     }
     for (unsigned i = 0; capture->hash && i < count; i++)
         XXH3_128bits_update(capture->hash, pieces[i].ptr, pieces[i].len);

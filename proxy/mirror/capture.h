@@ -2,10 +2,11 @@
  * capture: what is kept of one answer until it can be compared with another.
  *
  * Private to proxy/mirror. Shapes: the head as a copy; the body up to compare_body bytes, and
- * beyond that its hash and length only. What it holds is charged to the process's mirror memory;
- * where that is used up, hash and length are what is left, and if not even these can be had the
- * capture is lost. Units: bytes. Errors: none to the caller. Ownership: px_capture_deinit. Threads:
- * the loop's while bytes come; any one while it is read.
+ * beyond that its hash and length only (with keeps_start its first compare_body bytes as well).
+ * What it holds is charged to the process's mirror memory; where that is used up, hash and length
+ * are what is left, and if not even these can be had the capture is lost. Units: bytes. Errors:
+ * none to the caller. Ownership: px_capture_deinit. Threads: the loop's while bytes come; any one
+ * while it is read.
  */
 #ifndef PX_MIRROR_CAPTURE_H
 #define PX_MIRROR_CAPTURE_H
@@ -30,6 +31,7 @@ struct px_capture {
     bool is_whole; /* the message ended as it should */
     bool is_cut;   /* body is not all of it */
     bool is_out_of_memory;
+    bool keeps_start; /* the caller's: the beginning of a large body is wanted, too */
 };
 
 void px_capture_init(struct px_capture *capture, struct px_mirrors *mirrors);

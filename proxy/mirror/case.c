@@ -10,8 +10,15 @@
 /* --- the ledger and the counters ---------------------------------------------------------------
  */
 
-void px_case_record(struct px_mirror_case *compared, uint32_t place, enum px_compare_result result,
-                    enum px_compare_skip skip, const struct px_compare_outcome *comparison)
+/* The configuration may be another one by now: then this belongs to no ledger. */
+static bool has_ledger(const struct px_case_side *side)
+{
+    return side->ledger && side->ledger->config_id == side->config_id;
+}
+
+enum px_compare_result px_case_record(struct px_mirror_case *compared, uint32_t place,
+                                      enum px_compare_result result, enum px_compare_skip skip,
+                                      const struct px_compare_outcome *comparison)
 {
     struct px_case_side *side = &compared->sides[place];
     struct px_ledger_entry entry = {
@@ -24,8 +31,7 @@ void px_case_record(struct px_mirror_case *compared, uint32_t place, enum px_com
         .primary_us = compared->primary_us,
         .shadow_us = side->us,
     };
-    /* the configuration may be another one by now: then this belongs to no ledger */
-    bool is_current = side->ledger && side->ledger->config_id == side->config_id;
+    bool is_current = has_ledger(side);
 
     if (side->is_waiting)
         side->counters->compare_waiting--;
@@ -34,11 +40,29 @@ void px_case_record(struct px_mirror_case *compared, uint32_t place, enum px_com
         side->counters->compared[result]++;
         if (is_current)
             px_ledger_record_baseline(side->ledger, &entry);
-        return;
+        return result;
     }
     if (is_current)
         result = px_ledger_record(side->ledger, &entry);
     side->counters->compared[result]++;
+    return result;
+}
+
+void px_case_keep(struct px_mirror_case *compared, uint32_t place, enum px_compare_result result,
+                  struct px_pair *pair)
+{
+    const struct px_case_side *side = &compared->sides[place];
+    const struct px_mirrors_options *options = &compared->mirrors->options;
+    bool is_different = result == PX_COMPARE_STATUS || result == PX_COMPARE_HEADERS ||
+                        result == PX_COMPARE_BODY; /* and in more than noise */
+
+    if (pair && is_different && has_ledger(side)) {
+        pair->result = result;
+        px_pairs_push(&side->ledger->pairs, pair, tn_clock_system.wall_ns(tn_clock_system.context),
+                      options->pair_memory, px_pairs_limit(options->limits->mirror_memory_bytes));
+    } else {
+        px_pair_give(pair);
+    }
 }
 
 static void skip(struct px_mirror_case *compared, uint32_t place, enum px_compare_skip why)
@@ -188,6 +212,8 @@ void px_case_join(struct px_mirror_case *compared, uint32_t place,
                                  (struct tn_str){compared->path, compared->path_len});
         side->group = group < compare->group_count ? compare->groups[group].name : "";
         side->counters = stats->mirrors[begin->rule][begin->to];
+        side->capture.keeps_start = begin->mirror->keep_pairs > 0;
+        compared->primary.keeps_start |= side->capture.keeps_start;
         side->ledger = stats->ledgers[begin->rule][begin->to];
     }
     compared->open++;

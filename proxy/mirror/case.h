@@ -16,6 +16,7 @@
 
 #include "lib/base/list.h"
 #include "lib/net/control.h"
+#include "proxy/compare/pairs.h"
 #include "proxy/mirror/capture.h"
 #include "proxy/mirror/mirror.h"
 
@@ -61,6 +62,7 @@ struct px_compare_bench {
     struct px_compare_tools tools;
     struct px_compare_budget budget;
     struct px_compare_outcome comparisons[PX_CASE_SIDES];
+    struct px_pair *pairs[PX_CASE_SIDES]; /* of sides that differ and are kept */
 };
 
 /* A copy is begun: it is a side of this case. */
@@ -72,9 +74,15 @@ struct px_capture *px_case_capture(struct px_mirror_case *compared, uint32_t pla
 void px_case_leave(struct px_mirror_case *compared, uint32_t place, bool is_sent, bool is_answered,
                    uint64_t first_byte_us);
 
-/* The result of a side, told once; of what waits for the bench, and was not compared. */
-void px_case_record(struct px_mirror_case *compared, uint32_t place, enum px_compare_result result,
-                    enum px_compare_skip skip, const struct px_compare_outcome *comparison);
+/* The result of a side, told once; of what waits for the bench, and was not compared. Returns what
+ * it is judged as. */
+enum px_compare_result px_case_record(struct px_mirror_case *compared, uint32_t place,
+                                      enum px_compare_result result, enum px_compare_skip skip,
+                                      const struct px_compare_outcome *comparison);
+
+/* Takes the reference (NULL is fine): the pair of a side that was judged so is kept, or not. */
+void px_case_keep(struct px_mirror_case *compared, uint32_t place, enum px_compare_result result,
+                  struct px_pair *pair);
 void px_case_skip_waiting(struct px_mirror_case *compared, enum px_compare_skip why);
 void px_case_free(struct px_mirror_case *compared);
 

@@ -43,8 +43,9 @@ struct px_mirrors_options {
     const struct px_limits *limits;
     struct px_stats *stats;
     uint64_t seed; /* of the hashes that a comparison tells: random, the same on all loops */
-    _Atomic uint64_t *memory;    /* bytes of the process, shared */
-    _Atomic uint32_t *in_flight; /* copies of the process, shared */
+    _Atomic uint64_t *memory;      /* bytes of the process, shared */
+    _Atomic uint64_t *pair_memory; /* bytes of pairs of the process, shared; outlives the stats */
+    _Atomic uint32_t *in_flight;   /* copies of the process, shared */
     void (*on_end)(void *context, const struct px_mirror_end *end); /* may be NULL */
     /* The first byte of a copy went to this version (its stat): once until px_mirrors_tell_anew().
      * May be NULL. */

@@ -175,6 +175,24 @@ static void adopt_compare(struct px_stats *stats, const struct px_snapshot *snap
 
         if (config_id && ledger->config_id != config_id)
             px_ledger_restart(ledger, config_id, now_s());
+        if (config_id)
+            ledger->pairs.max = rule->mirrors[i].mirror->keep_pairs;
+    }
+}
+
+/* Bodies are there as long as the configuration says so, and no longer: first nobody may keep any,
+ * and what nobody asked for anew is forgotten. */
+static void allow_no_pairs(struct px_stats *stats, bool forget)
+{
+    for (uint32_t rule = 0; rule < PX_RULES_MAX; rule++) {
+        for (uint32_t to = 0; to < PX_VERSIONS_MAX; to++) {
+            struct px_ledger *ledger = stats->ledgers[rule][to];
+
+            if (ledger && !forget)
+                ledger->pairs.max = 0;
+            else if (ledger && ledger->pairs.max == 0)
+                px_pairs_clear(&ledger->pairs);
+        }
     }
 }
 
@@ -182,11 +200,15 @@ int px_stats_adopt(struct px_stats *stats, const struct px_snapshot *snapshot)
 {
     int error = px_stats_prepare(stats, snapshot);
 
-    for (uint32_t i = 0; i < snapshot->rule_count && !error; i++) {
+    if (error)
+        return error;
+    allow_no_pairs(stats, false);
+    for (uint32_t i = 0; i < snapshot->rule_count; i++) {
         adopt_trial(stats, &snapshot->rules[i]);
         adopt_compare(stats, snapshot, &snapshot->rules[i]);
     }
-    return error;
+    allow_no_pairs(stats, true);
+    return 0;
 }
 
 static void add_cell(struct px_stats_cell *into, const struct px_stats_cell *from)
@@ -277,6 +299,7 @@ static void add_own(struct px_stats *into, const struct px_stats *from)
     into->accept_failures += from->accept_failures;
     into->log_dropped += from->log_dropped;
     into->mirror_memory_bytes += from->mirror_memory_bytes;
+    into->mirror_pair_bytes += from->mirror_pair_bytes;
     /* 0: nothing adopted yet, and so no word on what new requests get */
     if (from->revision && (!into->revision || from->revision < into->revision))
         into->revision = from->revision;
@@ -300,10 +323,24 @@ static int add_ledgers(struct px_stats *into, const struct px_stats *from)
     return 0;
 }
 
+/* A sum knows; a loop has its rings. */
+static uint64_t count_pair_bytes(const struct px_stats *stats)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t rule = 0; rule < PX_RULES_MAX; rule++)
+        for (uint32_t to = 0; to < PX_VERSIONS_MAX; to++)
+            if (stats->ledgers[rule][to])
+                bytes += stats->ledgers[rule][to]->pairs.bytes;
+    return bytes;
+}
+
 int px_stats_add(struct px_stats *into, const struct px_stats *from)
 {
     int error = make_room(into, from);
 
+    if (!from->has_ledgers)
+        into->mirror_pair_bytes += count_pair_bytes(from);
     if (!error && into->has_ledgers)
         error = add_ledgers(into, from);
     for (uint32_t rule = 0; !error && rule < PX_RULES_MAX; rule++)

@@ -144,6 +144,7 @@ struct px_stats {
     uint64_t log_dropped;
     uint64_t revision; /* of the snapshot that new requests get; the sum keeps the lowest */
     uint64_t mirror_memory_bytes;
+    uint64_t mirror_pair_bytes; /* of a sum: gauge */
 };
 
 int px_stats_new(struct px_stats **ret_stats);

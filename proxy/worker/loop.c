@@ -266,6 +266,7 @@ static int init_parts(struct px_data_loop *loop, char **ret_why)
         .loop = &loop->loop,
         .limits = &loop->limits,
         .memory = &loop->workers->mirror_memory,
+        .pair_memory = &loop->workers->mirror_pairs,
         .in_flight = &loop->workers->mirror_in_flight,
         .on_end = on_mirror_end,
         .on_first_sent = on_mirror_first_sent,

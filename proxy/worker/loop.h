@@ -94,7 +94,8 @@ struct px_workers {
     struct px_access_sink sink;
     char via_name[32];
     _Atomic uint64_t mirror_memory;
-    _Atomic bool is_suspect_told; /* and not heard yet */
+    _Atomic uint64_t mirror_pairs; /* bytes of pairs that are kept */
+    _Atomic bool is_suspect_told;  /* and not heard yet */
     _Atomic uint32_t mirror_in_flight;
     _Atomic bool is_memory_full;
     struct px_queue_board board;

@@ -9,7 +9,7 @@ import zlib
 import pytest
 from line import eventually, rule, versions
 from support import recorder
-from support.http1 import Connection
+from support.http1 import Connection, get_admin
 from test_mirror import assert_adds_up, figures
 
 numbers = itertools.count()
@@ -143,6 +143,51 @@ def test_configured_comparison(start_pair):
     assert fields(report(proxy)) == {(None, "/items/*/price"): ("value", 10, False)}
     rules = json.loads(proxy.verb("get", "-o", "json"))["rules"]
     assert rules[0]["mirror"][0] == {"to": "green", "percent": "50%", "compare": compare}
+
+
+
+def kept(proxy):
+    """What the first mirror keeps, by the verb."""
+    return json.loads(proxy.verb("mirror", "report", "--pairs", "-o", "json"))["mirrors"][0]
+
+
+def test_pairs_are_kept_only_where_the_mirror_says_so(start_pair):
+    """Both answers of the last pairs that differ, and of no others; a change of the rule forgets them."""
+    def green(request):
+        return as_json({"path": request.target, "price": 11 if "bad" in request.target else 10})
+
+    proxy, _ = start_pair(lambda r: as_json({"path": r.target, "price": 10}), green, mirrored({}))
+    send(proxy, ["/bad/0", "/good"])
+    assert results(compared(proxy)) == {"same": 1, "body": 1}
+    assert kept(proxy)["pairs"] == [] and kept(proxy)["keep_pairs"] == 0
+    assert "nothing is kept" in proxy.verb("mirror", "report", "--pairs")
+
+    path = proxy.folder / "rules.json"
+    path.write_text(json.dumps([mirrored({}, keep_pairs=3)]))
+    proxy.verb("set", "rules", "-f", path)
+    for number in range(1, 6):
+        send(proxy, [f"/bad/{number}", "/good"])
+        eventually(lambda: results(proxy.metrics()) == {"same": 1 + number, "body": 1 + number})
+    entry = kept(proxy)
+    assert [pair["path"] for pair in entry["pairs"]] == ["/bad/5", "/bad/4", "/bad/3"]  # the newer push out the oldest
+    newest = entry["pairs"][0]
+    assert newest["fields"] == [{"kind": "value", "path": "/price", "noise": False}] and newest["result"] == "body"
+    assert json.loads(newest["primary"]["body"]) == {"path": "/bad/5", "price": 10}
+    assert json.loads(newest["shadow"]["body"]) == {"path": "/bad/5", "price": 11}
+    assert newest["primary"]["status"] == 200 and newest["primary"]["headers"]["Content-Type"] == "application/json"
+    table = proxy.verb("mirror", "report", "--pairs")
+    assert '"price": 11' in table and "/bad/5" in table and "/bad/2" not in table
+    metrics = proxy.metrics()
+    assert metrics.sum("turnout_mirror_pair_bytes") >= entry["bytes"] > 0  # each loop has its own last three
+    assert metrics.sum("turnout_mirror_memory_bytes") == 0
+    proxy.verb("set", "mirror", "green=50%")  # keeps what is kept
+    assert len(kept(proxy)["pairs"]) == 3
+
+    # not on the listener that is for reading
+    assert get_admin(proxy.metrics_address, "/v1/mirror-pairs").status == 404
+    path.write_text(json.dumps([rule({"blue": 1})]))  # without the mirror its pairs go
+    proxy.verb("set", "rules", "-f", path)
+    eventually(lambda: proxy.metrics().sum("turnout_mirror_pair_bytes") == 0)
 
 
 ANSWERS = {  # blue, green -> the result, the field

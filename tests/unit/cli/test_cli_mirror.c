@@ -82,12 +82,48 @@ static void test_mirror_report_fails_over_a_limit(void **state)
     capture_end(&capture);
 }
 
+static void test_mirror_report_shows_pairs(void **state)
+{
+    static const struct fake_answer pairs[] = {
+        {"GET /v1/mirror-pairs", 200,
+         "{'revision':7,'mirrors':[{'rule':'main','to':'green','build':'2','keep_pairs':5,'bytes':"
+         "900,'not_kept':2,'pairs':[{'at':'2026-11-03T07:59:00Z','group':null,'path':'/"
+         "a\\u001b[1m',"
+         "'request_id':'id-1','result':'body','fields':[{'kind':'value','path':'/price','noise':"
+         "false}],'more_fields':false,'primary':{'status':200,'headers':{'Location':null},"
+         "'content_encoding':null,'body':'one\\ntwo\\u009b2J','body_form':'text','body_bytes':"
+         "7,'body_cut':false},'shadow':{'status':201,'headers':{'Location':'/b'},"
+         "'content_encoding':'gzip','body':'AA==','body_form':'base64','body_bytes':1,"
+         "'body_cut':false}}]},{'rule':'main','to':'red','keep_pairs':0,'pairs':[]}]}"},
+        {NULL, 0, NULL}};
+    struct capture capture;
+    const char *out;
+
+    (void)state;
+    assert_int_equal(run(pairs, &capture, "mirror|report|--pairs"), CLI_DONE);
+    out = capture_out(&capture);
+    assert_non_null(strstr(out, "main mirrored to green: 1 of the last 5 pairs that differ\n"));
+    assert_non_null(strstr(out, "2 found no room"));
+    assert_non_null(strstr(out, "\n/a?[1m, body, request id-1, "));
+    assert_non_null(strstr(out, "  value  /price\n"));
+    assert_non_null(strstr(out, "  user     200\n    Location: (none)\n    one\n    two??2J\n"));
+    assert_non_null(strstr(out, "  mirror   201\n    Location: /b\n    (1 bytes that are no text"));
+    assert_non_null(strstr(out, "main mirrored to red: nothing is kept"));
+    assert_null(strchr(out, 27));
+    capture_end(&capture);
+    assert_int_equal(run(pairs, &capture, "mirror|report|--pairs|-o|json"), CLI_DONE);
+    assert_non_null(strstr(capture_out(&capture), "\"body\": \"AA==\""));
+    capture_end(&capture);
+}
+
 static void test_mirror_report_wrong_usage(void **state)
 {
     static const char *const wrong[] = {"mirror|report|--since|61m",
                                         "mirror|report|--since|10",
                                         "mirror|report|--fail-over|1",
                                         "mirror|report|-o|xml",
+                                        "mirror|report|--pairs|--since|1m",
+                                        "mirror|report|--pairs|--fail-over|1%",
                                         "mirror|reprot",
                                         "mirror"};
 
@@ -105,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mirror_report_is_read_at_a_glance),
         cmocka_unit_test(test_mirror_report_fails_over_a_limit),
+        cmocka_unit_test(test_mirror_report_shows_pairs),
         cmocka_unit_test(test_mirror_report_wrong_usage),
     };
 

@@ -265,7 +265,7 @@ static void test_rules_everything_is_written(void **state)
         "drop_headers: [A], compare: {headers: [X-A], ignore: [/id, '/a~1b/*', '/**/t'], "
         "normalize: [timestamps, {regex: 'a+', replace: b}, {regex: c}], tolerance: {/p: 0.50, "
         "/q: 5%}, groups: [{name: user, path: '^/users/'}], unordered: ['']}, baseline: {percent: "
-        "2%, paths: ['^/x'], side_effect_free: true}}], "
+        "2%, paths: ['^/x'], side_effect_free: true}, keep_pairs: 5}], "
         "guard: {worse: abort, max_error_rate: 0.5, consecutive_failures: 9, "
         "min_requests: 51}, goals: [{name: a, match: {path: /x, method: POST}, status: 201}, "
         "{name: b, match: {path: /y}, status: 3xx}, {name: c, match: {path: /z}}]}]",
@@ -284,7 +284,8 @@ static void test_rules_everything_is_written(void **state)
         "{\"regex\": \"a+\", \"replace\": \"b\"}, {\"regex\": \"c\", \"replace\": \"\"}], "
         "\"tolerance\": {\"/p\": \"0.50\", \"/q\": \"5%\"}, \"groups\": [{\"name\": \"user\", "
         "\"path\": \"^/users/\"}], \"unordered\": [\"\"]}, \"baseline\": {\"percent\": \"2%\", "
-        "\"side_effect_free\": true, \"paths\": [\"^/x\"]}}], \"timeouts\": {\"connect\": "
+        "\"side_effect_free\": true, \"paths\": [\"^/x\"]}, \"keep_pairs\": 5}], \"timeouts\": "
+        "{\"connect\": "
         "\"1500ms\", \"first_byte\": \"off\", \"idle\": \"1m\", \"total\": \"1h\"}, "
         "\"max_body\": \"64KiB\", \"made_by_route\": true}");
 }
@@ -294,10 +295,10 @@ static void test_rules_comparison_has_an_id_of_its_meaning(void **state)
     static const char *const same[] = {"compare: {ignore: [/a]}", "compare: {'ignore': ['/a']}",
                                        "percent: 5%, compare: {ignore: [/a]}"};
     static const char *const others[] = {
-        "compare: {}", "compare: {ignore: [/b]}",
+        "compare: {}", "compare: {ignore: [/b]}", "compare: {ignore: [/a]}, keep_pairs: 1",
         "compare: {ignore: [/a]}, baseline: {percent: 1%, side_effect_free: true}"};
     uint64_t wanted = 0;
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < 7; i++) {
         char text[200];
         (void)snprintf(text, sizeof(text),
                        "[{name: main, weights: {blue: 1}, mirror: [{to: green, %s}]}]",

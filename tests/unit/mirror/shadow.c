@@ -140,6 +140,7 @@ void shadow_open(struct shadow *shadow)
     struct px_mirrors_options options = {.loop = &shadow->loop,
                                          .limits = &shadow->limits,
                                          .memory = &shadow->memory,
+                                         .pair_memory = &shadow->pair_memory,
                                          .in_flight = &shadow->in_flight,
                                          .on_end = on_end,
                                          .on_first_sent = on_first_sent,
@@ -208,6 +209,7 @@ void shadow_close(struct shadow *shadow)
     uv_close((uv_handle_t *)&shadow->driver, NULL);
     assert_int_equal(tn_loop_deinit(&shadow->loop), 0);
     px_stats_free(shadow->stats);
+    assert_int_equal(shadow->pair_memory, 0);
 }
 
 struct px_stats_mirror *shadow_counters(const struct shadow *shadow)

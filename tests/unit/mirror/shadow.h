@@ -38,6 +38,7 @@ struct shadow {
     struct px_endpoint endpoint;
     struct px_mirror mirror; /* the rule's */
     _Atomic uint64_t memory;
+    _Atomic uint64_t pair_memory;
     _Atomic uint32_t in_flight;
     /* what on_end told last, and how often */
     unsigned ends;

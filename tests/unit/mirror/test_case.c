@@ -119,6 +119,89 @@ static void test_case_that_is_compared_on_the_bench(void **state)
     assert_int_equal(ledger->groups[0]->primary_us[3].total, 1); /* 1 ms */
 }
 
+/* Keeps up to two pairs from here on. */
+static struct px_pairs *keep_pairs(struct shadow *shadow)
+{
+    struct px_pairs *pairs = &shadow->stats->ledgers[SHADOW_RULE][SHADOW_TO]->pairs;
+
+    shadow->mirror.keep_pairs = pairs->max = 2;
+    return pairs;
+}
+
+static void test_case_that_differs_is_kept_where_pairs_are(void **state)
+{
+    struct shadow *shadow = *state;
+    const struct px_pairs *pairs = keep_pairs(shadow);
+
+    both(shadow, JSON("7", "{\"a\":1}"), JSON("7", "{\"a\":2}"));
+    assert_int_equal(pairs->count, 1);
+    assert_true(tn_str_equal(pairs->list[0]->path, TN_STR("/path/1")));
+    assert_true(tn_str_equal(pairs->list[0]->request_id, TN_STR("id-1")));
+    assert_true(tn_str_equal(pairs->list[0]->answers[PX_PAIR_PRIMARY].body, TN_STR("{\"a\":1}")));
+    assert_true(tn_str_equal(pairs->list[0]->answers[PX_PAIR_SHADOW].body, TN_STR("{\"a\":2}")));
+    assert_int_equal(shadow->pair_memory, pairs->bytes);
+    assert_int_equal(shadow->memory, 0); /* they are of another budget */
+}
+
+static void test_case_is_not_kept_unless_it_says_so(void **state)
+{
+    struct shadow *shadow = *state;
+
+    both(shadow, JSON("7", "{\"a\":1}"), JSON("7", "{\"a\":2}"));
+    assert_int_equal(shadow->stats->ledgers[SHADOW_RULE][SHADOW_TO]->pairs.count, 0);
+    assert_int_equal(shadow->pair_memory, 0);
+}
+
+static void test_case_that_does_not_differ_is_not_kept(void **state)
+{
+    struct shadow *shadow = *state;
+    const struct px_pairs *pairs = keep_pairs(shadow);
+
+    both(shadow, JSON("7", "{\"a\":1}"), JSON("9", "{\"a\":1.0}"));
+    assert_int_equal(result(shadow, PX_COMPARE_SAME), 1);
+    assert_int_equal(pairs->count, 0);
+}
+
+/* A field in which two stable answers differ, too: the pair is the same, and nothing is kept. */
+static void test_case_of_noise_is_not_kept(void **state)
+{
+    struct shadow *shadow = *state;
+    const struct px_pairs *pairs = keep_pairs(shadow);
+    struct px_compare_outcome outcome = {.result = PX_COMPARE_BODY, .count = 1};
+    struct px_ledger_entry entry = {
+        .now_s = 1, .group = "path", .result = PX_COMPARE_BODY, .comparison = &outcome};
+
+    outcome.differences[0].kind = PX_COMPARE_KIND_VALUE;
+    strcpy(outcome.differences[0].path, "/a");
+    px_ledger_record_baseline(shadow->stats->ledgers[SHADOW_RULE][SHADOW_TO], &entry);
+    both(shadow, JSON("7", "{\"a\":1}"), JSON("7", "{\"a\":2}"));
+    assert_int_equal(result(shadow, PX_COMPARE_SAME), 1);
+    assert_int_equal(pairs->count, 0);
+}
+
+/* Of a body that is larger than compare_body its beginning is kept, and its length. */
+static void test_case_with_large_answers_keeps_their_beginning(void **state)
+{
+    struct shadow *shadow = *state;
+    const struct px_pairs *pairs = keep_pairs(shadow);
+    const struct px_pair_answer *user;
+    char one[10000];
+    char two[10000];
+    int head = snprintf(one, sizeof(one), "HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n");
+
+    memset(one + head, 'x', 9000);
+    one[head + 9000] = '\0';
+    memcpy(two, one, sizeof(two));
+    two[head + 8999] = 'y';
+    both(shadow, one, two);
+    assert_int_equal(result(shadow, PX_COMPARE_BODY), 1);
+    assert_int_equal(pairs->count, 1);
+    user = &pairs->list[0]->answers[PX_PAIR_PRIMARY];
+    assert_int_equal(user->body_len, 9000);
+    assert_int_equal(user->body.len, shadow->limits.compare_body_bytes);
+    assert_memory_equal(user->body.ptr, one + head, user->body.len);
+}
+
 static void test_case_waits_for_the_user_and_for_the_copy(void **state)
 {
     struct shadow *shadow = *state;
@@ -256,6 +339,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_case_of_equal_answers),
         TEST(test_case_that_is_compared_on_the_bench),
+        TEST(test_case_that_differs_is_kept_where_pairs_are),
+        TEST(test_case_is_not_kept_unless_it_says_so),
+        TEST(test_case_that_does_not_differ_is_not_kept),
+        TEST(test_case_of_noise_is_not_kept),
+        TEST(test_case_with_large_answers_keeps_their_beginning),
         TEST(test_case_waits_for_the_user_and_for_the_copy),
         TEST(test_case_without_the_answer_of_one),
         TEST(test_case_of_a_dropped_copy_has_no_result),
