@@ -43,7 +43,7 @@ def test_keys_rotate_and_nobody_notices(start_fleet, start_proxy, keys, affinity
     met = welcome(proxy, 30)
     forgetful = dict(list(met.items())[:5])  # they don't come while both keys are there
     keys.write_text(NEW + OLD)
-    proxy.reload()
+    proxy.verb("reload")
     renewed = {}
     for cookie, version in met.items():
         if cookie in forgetful:
@@ -54,7 +54,7 @@ def test_keys_rotate_and_nobody_notices(start_fleet, start_proxy, keys, affinity
         renewed[pair(again.get("set-cookie"))] = version
     assert not set(renewed) & set(met)
     keys.write_text(NEW)
-    proxy.reload()
+    proxy.verb("reload")
     for cookie, version in renewed.items():
         again = ask(proxy, cookie)
         assert again.get("x-version") == version and again.all("set-cookie") == []

@@ -255,8 +255,10 @@ def test_explain_takes_no_slot(line):
 
 
 def test_watch_outlives_a_restart(line):
+    # A shell lets what it runs in the background, and so us, ignore Ctrl-C.
     child = subprocess.Popen([binary("turnout"), "get", "-w", "-o", "json", "--admin", line.admin],
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     first = json.loads(child.stdout.readline())
     assert line.stop(timeout=30) == 0
     assert re.match(r"turnout get: there is no |turnout get: .* nobody listens", child.stderr.readline())
