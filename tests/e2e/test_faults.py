@@ -12,7 +12,7 @@ from faults.scenarios import SCENARIOS
 from faults.sweep import Sweep
 
 # name: share of all faults, seconds it may take, faults that have to be played at least
-SAMPLES = {"start": (0.015, 12, 15), "steady": (0.012, 12, 10), "cold": (0.01, 12, 5), "change": (0.005, 12, 8)}
+SAMPLES = {"start": (0.015, 12, 15), "steady": (0.012, 12, 10), "cold": (0.01, 12, 5), "change": (0.004, 10, 8), "probe": (0.25, 8, 3)}
 
 
 def sweep(name, **options):
@@ -37,4 +37,4 @@ def test_no_fault_of_any_call_does_more(name, is_long):
     if not is_long:
         pytest.skip("the sample is above")
     done = sweep(name)
-    assert done.points >= 300 and len(done.names) >= 10, done.summary()
+    assert done.points >= 100 and len(done.names) >= 10, done.summary()

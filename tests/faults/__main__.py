@@ -24,6 +24,7 @@ def main():
     parser.add_argument("--kind", choices=["alloc", "call"], action="append")
     parser.add_argument("--share", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--seconds", type=float, help="of each scenario; its parts are then taken in any order")
     parser.add_argument("--only", action="append", help="PART:KIND:AT:CHOICE, may be repeated")
     parser.add_argument("--findings", type=int, default=20)
     options = parser.parse_args()
@@ -35,7 +36,7 @@ def main():
         scenario = SCENARIOS[name]()
         if options.part:
             scenario.parts = options.part
-        sweep = Sweep(scenario, seed, options.share, options.kind or ("alloc", "call"), options.findings)
+        sweep = Sweep(scenario, seed, options.share, options.kind or ("alloc", "call"), options.findings, options.seconds)
         if options.only:
             for text in options.only:
                 print(f"{text}: {sweep.point(Point.of(text))}")

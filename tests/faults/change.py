@@ -182,13 +182,24 @@ class Change:
             raise Wrong(f"the store has {now} instead of {expected}")
 
 
+def launch_patiently(proxy, tries=3):
+    """Its ports were free a moment ago; another test's proxy may have one just now."""
+    for left in range(tries, 0, -1):
+        try:
+            return proxy.launch().wait_for("listening on")
+        except Failed:
+            if left == 1 or "the port is taken" not in proxy.output():
+                raise
+            time.sleep(1)
+
+
 def read_store(traffic):
     """The rules that a proxy without faults has after a start with this store."""
     proxy, reader = traffic.proxy, Change()
     reader.traffic = traffic
     environment, proxy.env = proxy.env, None
     try:
-        proxy.launch().wait_for("listening on")
+        launch_patiently(proxy)
         return reader.rules()
     except Failed as failed:
         raise Wrong(f"the store cannot be read: {failed}") from None

@@ -747,3 +747,11 @@ EXPORT int pthread_create(pthread_t *ret_thread, const pthread_attr_t *attribute
 
     return error ? error : REAL(pthread_create)(ret_thread, attributes, run, argument);
 }
+
+/* The leak checker asks for this. A library that is loaded for backtrace() stays. */
+const char *__lsan_default_suppressions(void);
+
+EXPORT const char *__lsan_default_suppressions(void)
+{
+    return "leak:dl_open_worker\n";
+}

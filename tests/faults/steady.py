@@ -20,6 +20,7 @@ SLACK = 12  # blocks: idle connections that are there or not, tables that grew
 
 class Steady:
     name = "steady"
+    interval = "1h"  # of the probes
 
     def __init__(self, folder=None, batch=BATCH, steps=Traffic.STEPS):
         self.folder, self.batch, self.parts = Folder(folder), batch, list(steps)
@@ -31,7 +32,7 @@ class Steady:
         return self.traffic.control
 
     def start(self):
-        self.traffic = Traffic(self.folder.new()).start()
+        self.traffic = Traffic(self.folder.new(), self.interval).start()
         self.played, self.batched = 0, []
         if self.batch > 1:
             self.whole()
@@ -59,9 +60,7 @@ class Steady:
         try:
             self.traffic.run([point.part])
             fired = self.control.disarm()
-            self.traffic.check(is_faulty=fired is not None)
-            self.traffic.run(AFTER)
-            self.traffic.check(is_faulty=False)
+            self.judge(fired)
         except (Wrong, OSError, Failed) as wrong:
             self.control.disarm()
             time.sleep(0.05)  # a process that is ending
@@ -73,6 +72,12 @@ class Steady:
         if self.played >= self.batch:
             self.finish()
         return fired
+
+    def judge(self, fired):
+        """What has to be right after a fault."""
+        self.traffic.check(is_faulty=fired is not None)
+        self.traffic.run(AFTER)
+        self.traffic.check(is_faulty=False)
 
     def finish(self):
         """Stops the proxy; Wrong when it kept something."""
@@ -87,6 +92,7 @@ class Steady:
                 self.compare(traffic)
             self.end(traffic)
         except (Failed, OSError) as failed:
+            ended_well(traffic.proxy)
             raise Wrong(str(failed)) from None
         finally:
             self.traffic = None
@@ -94,7 +100,9 @@ class Steady:
             traffic.close()
 
     def compare(self, traffic):
-        now = descriptors(traffic.proxy.pid), traffic.control.live
+        self.held((descriptors(traffic.proxy.pid), traffic.control.live))
+
+    def held(self, now):
         if now[0] > self.base[0] or now[1] > self.base[1] + SLACK:
             raise Wrong(f"descriptors {self.base[0]} -> {now[0]}, blocks {self.base[1]} -> {now[1]} after {' '.join(self.batched)}")
 

@@ -77,7 +77,7 @@ class Sweep:
                 self.sites.add((fired.site, fired.error))
             return fired
         except Wrong as wrong:
-            fired = self.scenario.control.fired()
+            fired = self.scenario.control.fired() if self.scenario.traffic else None  # it was stopped: the point says it all
             self.points += 1
             self.findings.append(Finding(self.scenario.name, point, fired, str(wrong)))
             self.scenario.restart()

@@ -375,6 +375,15 @@ class Traffic:
         elif shape != expected:
             raise Wrong(f"{path} tells {'; '.join(differences(expected, shape)[:5])}")
 
+    def step_probe(self):
+        """Until each upstream has been probed twice; one that a fault holds back comes with the next turn."""
+        before = [len(u.probes) for u in self.upstreams]
+        deadline = time.monotonic() + 8
+        while any(len(u.probes) < b + 2 for u, b in zip(self.upstreams, before)):
+            if time.monotonic() > deadline:
+                raise Wrong("no probes come any more")
+            time.sleep(0.005)
+
     def step_trust(self):
         """Until idle connections are used again: each that died at it makes the proxy wary (proxy/upstream/wary.h)."""
         with self.peer() as peer:
