@@ -12,7 +12,7 @@ from faults.scenarios import SCENARIOS
 from faults.sweep import Sweep
 
 # name: share of all faults, seconds it may take, faults that have to be played at least
-SAMPLES = {"start": (0.015, 12, 15), "steady": (0.012, 12, 10), "cold": (0.01, 12, 5), "change": (0.004, 10, 8), "probe": (0.25, 8, 3)}
+SAMPLES = {"start": (0.015, 12, 15), "steady": (0.015, 12, 5), "cold": (0.02, 12, 3), "change": (0.004, 10, 3), "probe": (0.25, 8, 3)}
 
 
 def sweep(name, **options):

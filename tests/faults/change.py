@@ -11,11 +11,12 @@ from support.http1 import BadAnswer
 from support.process import Failed
 
 from .control import KINDS
-from .peer import Hit, Peer, Wrong, send, take
+from .peer import OURS, Hit, Peer, Wrong, send, take
 from .sweep import Folder, ended_well
 from .traffic import Traffic
 
 ONE = ("after",)
+REFUSED = (*OURS, 507)  # the disk is full
 
 
 class Change:
@@ -52,7 +53,7 @@ class Change:
             text = json.dumps(body).encode() if body is not None else b""
             head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"
             send(peer, (head if body is not None else f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").encode() + text)
-            answer = take(peer, method, 200, None)
+            answer = take(peer, method, 200, None, ours=REFUSED)
             try:
                 return json.loads(answer.body)
             except ValueError:

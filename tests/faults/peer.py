@@ -67,7 +67,7 @@ def dechunked(data):
         data = data[match.end() + size + 2:]
 
 
-def broken_off(raw, status, body):
+def broken_off(raw, status, body, ours=OURS):
     """Wrong unless these bytes are the begin of that answer, or of an answer of the proxy's own."""
     while True:
         head, mark, rest = raw.partition(b"\r\n\r\n")
@@ -80,7 +80,7 @@ def broken_off(raw, status, body):
             break
         raw = rest
     code = int(match.group(1))
-    if code in OURS:
+    if code in ours:
         return
     if code != status:
         raise Wrong(f"status {code} instead of {status}, then the end")
@@ -91,16 +91,16 @@ def broken_off(raw, status, body):
         raise Wrong(f"a part of another body: {rest[:200]!r} instead of {(body or b'')[:200]!r}")
 
 
-def judge(answer, status, body):
+def judge(answer, status, body, ours=OURS):
     """Hit for an answer that the proxy made because something failed."""
     if answer.status == status and (body is None or answer.body == body):
         return answer
-    if answer.status in OURS and status not in OURS:
+    if answer.status in ours and status not in ours:
         raise Hit(f"{answer.status} {answer.body[:100]!r}")
     raise Wrong(f"{answer!r} ({len(answer.body)} bytes) instead of {status} {(body or b'')[:80]!r} ({len(body or b'')} bytes)")
 
 
-def take(peer, method, status, body, since=None):
+def take(peer, method, status, body, since=None, ours=OURS):
     """The next answer of that connection, which has to be this one."""
     since = len(peer.raw) - len(peer.received) if since is None else since
     try:
@@ -108,13 +108,13 @@ def take(peer, method, status, body, since=None):
     except BadAnswer as bad:
         if not any(text in str(bad) for text in ENDED):
             raise Wrong(str(bad)) from None
-        broken_off(peer.rest_of(since), status, body)
+        broken_off(peer.rest_of(since), status, body, ours)
         raise Hit("broken off") from None
     except TimeoutError:
         raise Wrong(f"no answer in {PATIENCE_S} s; {peer.rest_of(since)[:200]!r}") from None
     except AssertionError as wrong:
         raise Wrong(str(wrong)) from None
-    return judge(answer, status, body)
+    return judge(answer, status, body, ours)
 
 
 def ask(peer, method, target, status=200, body=None, headers=(), content=None):

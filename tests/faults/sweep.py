@@ -86,7 +86,8 @@ class Sweep:
     def part(self, part, kind):
         """All calls of one part; each in every way that fits, or a sample."""
         at, missed = 0, 0
-        while not self.is_over() and missed < 2:
+        patience = 2 if self.share >= 1 else 1  # the number of calls is not quite the same each time
+        while not self.is_over() and missed < patience:
             at += 1 if self.share >= 1 else 1 + int(self.random.expovariate(self.share))
             first = 0 if self.share >= 1 else self.random.randrange(8)
             fired = self.point(Point(part, kind, at, first))
