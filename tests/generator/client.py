@@ -209,7 +209,7 @@ class Client:
             raise Wrong("no answer to what is no request" + (" (reset)" if self.is_reset else ""))
 
     def judge_own(self, answer, place, is_last):
-        if answer.status == 204 and self.case.expected[place].method == "OPTIONS":
+        if answer.status == 204 and self.is_options(place, is_last):
             return  # Max-Forwards: 0
         if answer.status not in OWN:
             raise Wrong(f"{answer} while the upstream was well")
@@ -218,6 +218,12 @@ class Client:
                 raise Wrong(f"{answer} has no {name.decode()}")
         if answer.status in (400, 414, 431, 505) and not (is_last and answer.get(b"connection") == b"close"):
             raise Wrong(f"{answer} does not end the connection")
+
+    def is_options(self, place, is_last):
+        """Its head is enough to answer it: the body that never came was for nobody."""
+        if place < len(self.case.expected):
+            return self.case.expected[place].method == "OPTIONS"
+        return is_last and place == len(self.case.expected) and self.case.verdict == "unfinished" and b"OPTIONS " in self.case.data
 
     def judge_forwarded(self, answer, serial, place):
         request = self.run.blue.unclaimed.pop(serial, None)

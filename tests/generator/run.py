@@ -162,9 +162,16 @@ class Run:
 
     def descriptors(self):
         """But those opened at first use and kept for life: libuv's reserve of each loop, and the memory watch."""
-        folder = Path(f"/proc/{self.proxy.pid}/fd")
-        names = [os.readlink(folder / name) for name in os.listdir(folder)]
-        return sum(name != "/dev/null" and not name.endswith("/statm") for name in names)
+        folder = f"/proc/{self.proxy.pid}/fd"
+        return sum(self.is_passing(f"{folder}/{name}") for name in os.listdir(folder))
+
+    @staticmethod
+    def is_passing(link):
+        try:
+            name = os.readlink(link)
+        except FileNotFoundError:  # closed meanwhile
+            return False
+        return name != "/dev/null" and not name.endswith("/statm")
 
     def finish(self):
         """The checks over all cases; the text of each that failed, with the single ones."""
