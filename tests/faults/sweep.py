@@ -119,19 +119,21 @@ class Sweep:
 
 
 class Folder:
-    """A folder of its own, which goes when nothing was wrong."""
+    """A folder of its own, made when it is needed, which goes when nothing was wrong."""
 
     def __init__(self, base=None):
         self.is_own = base is None
-        self.path = Path(base or tempfile.mkdtemp(prefix="turnout-faults-"))
+        self.path = Path(base) if base else None
         self.serial = 0
 
     def new(self):
+        if self.path is None:
+            self.path = Path(tempfile.mkdtemp(prefix="turnout-faults-"))
         self.serial += 1
         return self.path / str(self.serial)
 
     def remove(self):
-        if self.is_own:
+        if self.is_own and self.path is not None:
             shutil.rmtree(self.path, ignore_errors=True)
 
 
