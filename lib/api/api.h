@@ -21,6 +21,7 @@
 #ifndef TN_API_API_H
 #define TN_API_API_H
 
+#include "lib/api/peer.h"
 #include "lib/base/clock.h"
 #include "lib/http/message.h"
 #include "lib/net/loop.h"
@@ -36,6 +37,7 @@ enum { TN_API_JSON = 1, TN_API_YAML = 2 };
 
 struct tn_api_call {
     const struct tn_http_head *head;
+    const struct tn_api_peer *peer;
     struct tn_str body;
     unsigned body_type; /* TN_API_JSON (also when nothing was said) or TN_API_YAML; 0: no body */
 };

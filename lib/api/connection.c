@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define LINGER_MS 1000
@@ -66,6 +67,7 @@ static bool start_exchange(struct tn_api_connection *connection)
     }
     exchange->connection = connection;
     exchange->call.head = &exchange->head;
+    exchange->call.peer = &exchange->peer;
     connection->exchange = exchange;
     tn_http_parser_start(&connection->parser, &exchange->head, false);
     enter(connection, TN_API_HEAD, limits_of(connection)->head_ms);
@@ -168,11 +170,25 @@ static bool on_head(struct tn_api_connection *connection, size_t len)
     return true;
 }
 
+/* A listener on TCP asks nobody. */
+static void introduce(const struct tn_api_connection *connection, struct tn_api_peer *peer)
+{
+    struct tn_api_users *users = connection->server->users;
+
+    snprintf(peer->name, sizeof(peer->name), "anybody");
+    if (!users)
+        return;
+    peer->kind = TN_API_PEER_USER;
+    peer->user = connection->user;
+    tn_api_users_name(users, peer->user.uid, peer->name);
+}
+
 /* The call is complete: the handler's turn. */
 static void on_end(struct tn_api_connection *connection)
 {
     struct tn_api_exchange *exchange = connection->exchange;
 
+    introduce(connection, &exchange->peer);
     exchange->call.body = (struct tn_str){exchange->body, exchange->body_len};
     if (exchange->body_len == 0)
         exchange->call.body_type = 0;

@@ -9,6 +9,7 @@
 #define TN_API_CONNECTION_H
 
 #include "lib/api/api.h"
+#include "lib/api/users.h"
 #include "lib/base/list.h"
 #include "lib/http/parser.h"
 #include "lib/net/deadline.h"
@@ -31,6 +32,7 @@ struct tn_api_exchange {
     struct tn_api_connection *connection; /* NULL: the client left */
     const struct tn_api_route *route;
     struct tn_http_head head;
+    struct tn_api_peer peer;
     char *head_bytes;
     char *body;
     size_t body_len, body_size;
@@ -44,6 +46,7 @@ struct tn_api_connection {
     struct tn_list node;      /* of server->connections */
     struct tn_list idle_node; /* of server->idle, oldest first */
     struct tn_deadline deadline;
+    struct tn_credentials user; /* of a Unix socket */
     struct tn_http_parser parser;
     struct tn_api_exchange *exchange; /* being read or answered */
     enum tn_api_state state;
@@ -60,8 +63,9 @@ struct tn_api_server {
     int family;
     bool is_closing;
     bool is_listener_closed;
-    uint32_t open_count;  /* connections that are not closing */
-    uint32_t alive_count; /* all whose memory is there */
+    uint32_t open_count;        /* connections that are not closing */
+    uint32_t alive_count;       /* all whose memory is there */
+    struct tn_api_users *users; /* of a Unix socket, else NULL */
     struct tn_list connections;
     struct tn_list idle;
     void (*on_closed)(void *context);

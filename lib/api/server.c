@@ -19,6 +19,7 @@ static void check_closed(struct tn_api_server *server)
 {
     if (!server->is_closing || !server->is_listener_closed || server->alive_count > 0)
         return;
+    tn_api_users_free(server->users);
     if (server->on_closed)
         server->on_closed(server->on_closed_context);
     free(server);
@@ -78,7 +79,9 @@ static void on_accepted(struct tn_listener *listener, struct tn_stream *stream)
         tn_api_connection_close(connection);
         return;
     }
-    if (tn_stream_start(stream) != 0)
+    /* nobody of whom the kernel says nothing */
+    if ((server->users && tn_stream_credentials(stream, &connection->user) != 0) ||
+        tn_stream_start(stream) != 0)
         tn_api_connection_close(connection);
 }
 
@@ -121,12 +124,15 @@ int tn_api_open_unix(const struct tn_api_options *options, const char *path, mod
                      struct tn_api_server **ret_server)
 {
     struct tn_api_server *server = new_server(options, AF_UNIX);
-    int error;
+    int error = -ENOMEM;
 
     if (!server)
-        return -ENOMEM;
-    error = tn_listener_open_unix(&server->listener, options->loop, path, mode, &listener_ops);
+        return error;
+    server->users = tn_api_users_new(options->loop);
+    if (server->users)
+        error = tn_listener_open_unix(&server->listener, options->loop, path, mode, &listener_ops);
     if (error) {
+        tn_api_users_free(server->users);
         free(server);
         return error;
     }

@@ -119,4 +119,16 @@ static inline struct tn_loop *tn_stream_loop(const struct tn_stream *stream)
 
 int tn_stream_peer(const struct tn_stream *stream, struct sockaddr_storage *ret_address);
 
+/*
+ * Who connected, by the kernel's word: as he was at that moment. A user whom our user namespace
+ * does not know has its overflow id (65534), a process outside our pid namespace has pid 0.
+ * -ENOTSOCK: not a Unix socket.
+ */
+struct tn_credentials {
+    uid_t uid;
+    gid_t gid;
+    pid_t pid;
+};
+int tn_stream_credentials(const struct tn_stream *stream, struct tn_credentials *ret_credentials);
+
 #endif

@@ -1,6 +1,7 @@
 #include "proxy/admin/change.h"
 
 #include "lib/base/log.h"
+#include "proxy/admin/peer.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,15 +18,16 @@ static uint64_t wall_ns(const struct px_rulebook *book)
 
 static void log_change(const struct px_change *change)
 {
-    const char *author = change->author ? change->author : "somebody";
+    char who[PX_PEER_TEXT_SIZE];
 
+    px_peer_text(change->author, change->peer, who);
     if (change->status != 200)
-        tn_log(TN_LOG_WARNING, "admin", "%s by %s was refused: %s", change->what, author,
+        tn_log(TN_LOG_WARNING, "admin", "%s by %s was refused: %s", change->what, who,
                change->detail ? change->detail : "");
     else if (change->work->is_changed && !change->is_dry_run)
         tn_log(TN_LOG_INFO, "admin", "revision %llu: %s by %s%s%s",
-               (unsigned long long)change->revision, change->what, author,
-               change->reason ? ": " : "", change->reason ? change->reason : "");
+               (unsigned long long)change->revision, change->what, who, change->reason ? ": " : "",
+               change->reason ? change->reason : "");
     if (change->work->not_durable)
         tn_log(TN_LOG_ERROR, "admin", "revision %llu: applied, NOT durable: %s",
                (unsigned long long)change->revision, change->work->not_durable);
@@ -163,13 +165,14 @@ static void record(struct px_rulebook *book)
 void px_apply_give_way(struct px_rulebook *book, const struct px_change *urgent)
 {
     struct px_change *change = book->current;
+    char who[PX_PEER_TEXT_SIZE];
 
     if (px_recorder_withdraw(&book->recorder, change) &&
         change->work->revision > book->burnt_revision)
         book->burnt_revision = change->work->revision;
     book->is_shadowed_unsaved = json_object_size(book->shadowed) > 0;
     px_change_refuse(change, 412, "%s by %s came first; nothing was changed", urgent->what,
-                     urgent->author ? urgent->author : "somebody");
+                     px_peer_text(urgent->author, urgent->peer, who));
     give_up(book);
 }
 

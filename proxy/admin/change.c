@@ -49,6 +49,7 @@ void px_change_free(struct px_change *change)
     free(change->yaml);
     free(change->author);
     free(change->reason);
+    json_decref(change->peer);
     free(change->detail);
     free(change);
 }

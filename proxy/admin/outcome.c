@@ -1,6 +1,7 @@
 #include "proxy/admin/change.h"
 
 #include "lib/api/json.h"
+#include "proxy/admin/peer.h"
 
 #include <stdio.h>
 
@@ -117,6 +118,8 @@ static json_t *make_answer(const struct px_rulebook *book, const struct px_chang
         tn_json_set(&answer, "not_durable", json_string(work->not_durable));
     if (work->rule[0])
         tn_json_set(&answer, "rule", json_string(work->rule));
+    if (change->peer)
+        tn_json_set(&answer, "peer", json_incref(change->peer));
     tn_json_set(&answer, "before", json_incref(work->touched_before));
     tn_json_set(&answer, "after", json_incref(work->touched_after));
     if (json_array_size(work->modes_changed) > 0)
@@ -175,6 +178,9 @@ json_t *px_change_record(const struct px_rulebook *book, const struct px_change 
         tn_json_set(&record, "unbound", json_incref(work->unbound));
     if (json_object_size(work->modes) > 0)
         tn_json_set(&record, "modes", json_incref(work->modes));
+    tn_json_set(&record, "peer",
+                change->peer ? json_incref(change->peer)
+                             : px_peer_own(change->author ? change->author : "turnout"));
     if (change->author)
         tn_json_set(&record, "author", json_string(change->author));
     if (change->reason)

@@ -1,6 +1,7 @@
 #include "proxy/admin/resources.h"
 
 #include "lib/api/query.h"
+#include "proxy/admin/peer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -254,7 +255,10 @@ static void start_change(struct tn_api_call *call, struct px_admin *admin, const
     change->is_urgent = is_urgent;
     change->on_done = on_done;
     change->context = asked;
-    if (take_body(call, change) != 0 || take_if_match(call, change) != 0) {
+    change->peer = px_peer_json(call->peer);
+    if (!change->peer)
+        tn_api_problem(call, 503, "out of memory");
+    if (!change->peer || take_body(call, change) != 0 || take_if_match(call, change) != 0) {
         free(asked);
         px_change_free(change);
         return;

@@ -119,6 +119,7 @@ struct px_change {
     size_t yaml_len;
     char *author; /* malloc'd, taken over, or NULL */
     char *reason;
+    json_t *peer; /* peer.h, taken over; NULL: turnout itself */
     bool is_urgent;
     bool is_dry_run;
     bool has_if_revision;

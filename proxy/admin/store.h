@@ -2,12 +2,12 @@
  * store: the journal of rules revisions: what a record says, and writing it off the loop.
  *
  * Not for the file's format (lib/journal) and not for deciding what the rules are (rulebook.h).
- * Shape of a record: {"format": 1, "revision": 7, "at": "RFC3339", "what": "weights", "author"?,
- * "reason"?, "rules": [RULE …], "file": {"main": "16 hex digits" …}}. "file" names the rules of the
- * configuration file by the hash that each had when it was last applied, in their order there. The
- * last record wins. A file that grew beyond 1 MiB is rewritten to its last record.
- * Units: bytes. Errors: 0 or negative errno with a text (malloc'd) that says why. Ownership:
- * px_store_close(), not while a record is being written. Callbacks: on_done once per
+ * Shape of a record: {"format": 1, "revision": 7, "at": "RFC3339", "what": "weights", "peer": {…}
+ * (peer.h), "author"?, "reason"?, "rules": [RULE …], "file": {"main": "16 hex digits" …}}. "file"
+ * names the rules of the configuration file by the hash that each had when it was last applied, in
+ * their order there. The last record wins. A file that grew beyond 1 MiB is rewritten to its last
+ * record. Units: bytes. Errors: 0 or negative errno with a text (malloc'd) that says why.
+ * Ownership: px_store_close(), not while a record is being written. Callbacks: on_done once per
  * px_store_append(), from the loop. Threads: control; the writing itself is on a pool thread.
  */
 #ifndef PX_ADMIN_STORE_H

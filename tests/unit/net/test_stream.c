@@ -526,6 +526,35 @@ static void test_stream_says_who_its_peer_is(void **state)
     pair_close(&pair);
 }
 
+static void test_stream_credentials_are_of_unix_sockets_only(void **state)
+{
+    struct tn_credentials credentials = {.pid = -7};
+    struct tn_loop loop;
+    struct end end;
+    int fds[2];
+    struct pair pair;
+
+    (void)state;
+    pair_open(&pair);
+    assert_int_equal(tn_stream_credentials(&pair.server.stream, &credentials), -ENOTSOCK);
+    assert_int_equal(credentials.pid, -7);
+    pair_close(&pair);
+
+    assert_int_equal(tn_loop_init(&loop), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    end_init(&end);
+    assert_int_equal(tn_stream_open(&end.stream, &loop, AF_UNIX, &end_ops), 0);
+    assert_int_equal(uv_pipe_open(&end.stream.uv.pipe, fds[0]), 0);
+    assert_int_equal(tn_stream_credentials(&end.stream, &credentials), 0);
+    assert_int_equal(credentials.uid, geteuid());
+    assert_int_equal(credentials.gid, getegid());
+    assert_int_equal(credentials.pid, getpid());
+    tn_stream_close(&end.stream);
+    tn_loop_run(&loop);
+    close(fds[1]);
+    assert_int_equal(tn_loop_deinit(&loop), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -549,6 +578,7 @@ int main(void)
         cmocka_unit_test(test_stream_writes_early_while_connecting),
         cmocka_unit_test(test_stream_writes_nothing_early_to_nobody),
         cmocka_unit_test(test_stream_says_who_its_peer_is),
+        cmocka_unit_test(test_stream_credentials_are_of_unix_sockets_only),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
