@@ -78,7 +78,8 @@ struct strategy_proxies {
 };
 
 /* What speaks for or against the target build. Counts and verdicts are those since
- * record.evidence_since_ms (warm-up left out). */
+ * record.evidence_since_ms (warm-up left out); inconclusive, 0 and false where nothing is counted.
+ */
 struct strategy_figures {
     uint64_t requests;             /* answers of TO; in a MIRROR step answered copies */
     enum strategy_verdict verdict; /* TO against FROM (MIRROR: comparison and verdict) */

@@ -19,6 +19,7 @@
 
 #define STRATEGY_REPLICAS_MAX 128
 #define STRATEGY_STEPS_MAX 48
+#define STRATEGY_OWN_STEPS_MAX 40 /* the rest is put around them */
 #define STRATEGY_ALL_PPM 1000000u
 #define STRATEGY_PROBLEM_LEN 400
 
@@ -133,6 +134,7 @@ struct strategy_plan {
     uint64_t progress_ms;               /* no progress of the platform for so long: back. 600 s */
     uint64_t drain_ms;                  /* open requests and bound users get so long. 10 s */
     uint64_t min_ready_ms;              /* ready for so long counts as ready. 0 */
+    uint64_t keep_ms;                   /* FROM after the switch; blue-green 600 s, else 0 */
     uint64_t decide_within_ms;          /* evidence of one step; 0: no limit */
     enum strategy_on_undecided on_undecided;
     uint32_t hooks;      /* bits 1u << enum strategy_hook */

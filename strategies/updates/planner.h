@@ -15,7 +15,7 @@
  *      stop being leases, only after a record with course DONE or RETURNED is stored.
  *   5. Modes and shares that a person changed are told as such (owner, is_held).
  * Units: _ms, _ppm. Errors: none; a plan that strategy_plan_complete refused, and counts above
- * their limits, are programmer mistakes (assert). Ownership: plain data, about 40 KiB an
+ * their limits, are programmer mistakes (assert). Ownership: plain data, about 20 KiB an
  * observation. Threads: any. Pure: no I/O, clock, randomness, heap or state.
  */
 #ifndef STRATEGY_UPDATES_PLANNER_H
@@ -24,7 +24,7 @@
 #include "strategies/updates/observation.h"
 #include "strategies/updates/plan.h"
 
-#define STRATEGY_COMMANDS_MAX 16
+#define STRATEGY_COMMANDS_MAX (2 * STRATEGY_REPLICAS_MAX + 16)
 #define STRATEGY_WHOLE_VERSION UINT32_MAX
 
 /* X(enumerator, word in the log) */
@@ -57,6 +57,7 @@ struct strategy_command {
     uint32_t ppm;              /* SHARE, MIRROR */
     enum strategy_build build; /* SET_BUILD */
     enum strategy_hook hook;   /* HOOK */
+    bool ends_open;            /* CUT: what is open is ended too (--abort-open) */
     uint32_t reference;        /* MATCH, HOOK TEST: of the step */
 };
 
@@ -88,7 +89,8 @@ enum strategy_wait {
         STRATEGY_WAIT_COUNT
 };
 
-/* What to do now. No command and wait = NOTHING only when the update has ended. */
+/* What to do now. Whenever the record changed or a command was carried out: ask again at once.
+ * Neither, and wait = NOTHING, only when the update has ended. */
 struct strategy_action {
     struct strategy_record record; /* rule 1 above; often the one that was observed */
     uint32_t count;
