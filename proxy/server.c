@@ -2,6 +2,7 @@
 
 #include "lib/api/json.h"
 #include "lib/base/log.h"
+#include "proxy/admin/events.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,6 +30,8 @@ void px_server_close_parts(struct px_server *server)
     server->admin_listener = server->metrics_listener = NULL;
     px_guards_close(server->guards);
     server->guards = NULL;
+    px_events_close(server->admin.events);
+    server->admin.events = NULL;
     server->admin.health = NULL;
     if (server->health)
         px_health_close(server->health, NULL, NULL);
@@ -115,6 +118,7 @@ static void stop(struct px_server *server, int number)
            number == SIGINT ? "SIGINT" : "SIGTERM",
            (unsigned long long)((limits->stop_delay_ms + limits->stop_grace_ms + 999) / 1000));
     server->admin.is_stopping = true;
+    px_events_end(server->admin.events, "stopping");
     server->stage = PX_SERVER_DELAYING;
     tn_timer_start(&server->timer, limits->stop_delay_ms, 0);
 }

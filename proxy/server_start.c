@@ -2,6 +2,7 @@
 
 #include "lib/base/log.h"
 #include "lib/http/parser.h"
+#include "proxy/admin/events.h"
 #include "proxy/cpus.h"
 #include "proxy/privileges.h"
 #include "proxy/route/cookie.h"
@@ -310,6 +311,15 @@ static int open_guards(struct px_server *server)
     return error ? fail(error, "out of memory") : 0;
 }
 
+static int open_events(struct px_server *server)
+{
+    const struct px_events_options options = {
+        .loop = &server->loop, .admin = &server->admin, .limits = tn_api_events_limits_default};
+    int error = px_events_new(&options, &server->admin.events);
+
+    return error ? fail(error, "out of memory") : 0;
+}
+
 static void on_memory_full(struct px_memory *memory, bool is_full)
 {
     struct px_server *server = TN_CONTAINER_OF(memory, struct px_server, memory);
@@ -375,6 +385,8 @@ int px_server_start(struct px_server *server, const struct px_server_options *op
         error = px_server_open_signals(server);
     if (!error)
         error = open_guards(server);
+    if (!error)
+        error = open_events(server);
     if (!error)
         error = open_health(server);
     /* the last that may fail: it has threads, which don't end at once */

@@ -49,6 +49,8 @@ void tn_api_connection_close(struct tn_api_connection *connection)
     else
         tn_api_exchange_free(connection->exchange);
     connection->exchange = NULL;
+    tn_api_reader_free(connection->reader);
+    connection->reader = NULL;
     connection->state = TN_API_CLOSED;
     tn_list_remove(&connection->idle_node);
     tn_deadline_clear(loop_of(connection), &connection->deadline);
@@ -87,6 +89,24 @@ static void linger(struct tn_api_connection *connection)
         return;
     }
     tn_stream_resume(&connection->stream);
+}
+
+void tn_api_connection_stream(struct tn_api_connection *connection, struct tn_api_reader *reader)
+{
+    connection->exchange = NULL;
+    connection->reader = reader;
+    connection->close_after = true;
+    connection->in_len = 0; /* whatever else was asked for */
+    enter(connection, TN_API_EVENTS, TN_DEADLINE_NEVER);
+    if (!connection->has_eof)
+        tn_stream_resume(&connection->stream); /* to hear that the reader left */
+}
+
+void tn_api_connection_end_stream(struct tn_api_connection *connection)
+{
+    tn_api_reader_free(connection->reader);
+    connection->reader = NULL;
+    linger(connection);
 }
 
 static void next_request(struct tn_api_connection *connection)
@@ -265,7 +285,7 @@ static void on_read(struct tn_stream *stream, char *data, size_t len)
     struct tn_api_connection *connection =
         TN_CONTAINER_OF(stream, struct tn_api_connection, stream);
 
-    if (connection->state == TN_API_LINGER)
+    if (connection->state == TN_API_LINGER || connection->state == TN_API_EVENTS)
         return; /* not wanted any more */
     if (connection->in_len + len > connection->in_size) {
         char *grown = realloc(connection->in, connection->in_len + len);
@@ -311,6 +331,8 @@ static void on_drained(struct tn_stream *stream)
 
     if (connection->state == TN_API_SENDING)
         next_request(connection);
+    else if (connection->state == TN_API_EVENTS)
+        tn_api_reader_drained(connection->reader);
 }
 
 static void on_closed(struct tn_stream *stream)
@@ -336,6 +358,10 @@ static void on_deadline(struct tn_deadline *deadline)
     struct tn_api_connection *connection =
         TN_CONTAINER_OF(deadline, struct tn_api_connection, deadline);
 
+    if (connection->state == TN_API_EVENTS) {
+        tn_api_reader_stuck(connection->reader);
+        return;
+    }
     if (connection->state != TN_API_HEAD && connection->state != TN_API_BODY) {
         tn_api_connection_close(connection);
         return;

@@ -21,11 +21,13 @@ enum tn_api_state {
     TN_API_BODY,    /* the head passed, the body is coming */
     TN_API_PENDING, /* a handler has the call */
     TN_API_SENDING, /* an answer that the reader has not taken yet */
+    TN_API_EVENTS,  /* a stream of events that goes on */
     TN_API_LINGER,  /* answered for the last time: waits for the reader to close */
     TN_API_CLOSED
 };
 
 struct tn_api_connection;
+struct tn_api_reader; /* of events: events.c */
 
 struct tn_api_exchange {
     struct tn_api_call call;              /* what handlers see */
@@ -49,6 +51,7 @@ struct tn_api_connection {
     struct tn_credentials user; /* of a Unix socket */
     struct tn_http_parser parser;
     struct tn_api_exchange *exchange; /* being read or answered */
+    struct tn_api_reader *reader;     /* of events, in that state */
     enum tn_api_state state;
     bool is_processing; /* the loop that reads requests is on the stack */
     bool has_eof;
@@ -83,6 +86,21 @@ void tn_api_connection_init(struct tn_api_connection *connection, struct tn_api_
 void tn_api_connection_answered(struct tn_api_connection *connection);
 void tn_api_connection_close(struct tn_api_connection *connection);
 void tn_api_exchange_free(struct tn_api_exchange *exchange);
+
+/* The call that a handler has is answered by a stream: from here on the reader is who writes. */
+void tn_api_connection_stream(struct tn_api_connection *connection, struct tn_api_reader *reader);
+/* The stream is over; what was written goes out. */
+void tn_api_connection_end_stream(struct tn_api_connection *connection);
+
+/* --- events.c ----------------------------------------------------------------------------------
+ */
+
+/* The connection is gone; NULL is fine. */
+void tn_api_reader_free(struct tn_api_reader *reader);
+/* Everything is out. */
+void tn_api_reader_drained(struct tn_api_reader *reader);
+/* The deadline of the connection expired. */
+void tn_api_reader_stuck(struct tn_api_reader *reader);
 
 /* --- dispatch.c --------------------------------------------------------------------------------
  */

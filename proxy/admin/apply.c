@@ -185,6 +185,8 @@ static void settle(struct px_rulebook *book)
     struct px_change *change = book->current;
 
     change->status = 200;
+    if (change->work->is_changed && book->on_changed)
+        book->on_changed(book->on_changed_context, change);
     if (change->is_urgent && change->work->is_changed && book->recorder.store)
         park(book);
     else

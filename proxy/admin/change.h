@@ -42,6 +42,8 @@ struct px_rulebook {
     uint32_t parked_count; /* changes that are in force and wait for their record */
     struct tn_list done;   /* answers that go out with the next turn */
     struct tn_timer turn;
+    void (*on_changed)(void *context, const struct px_change *change); /* may be NULL */
+    void *on_changed_context;
     bool is_attached;
     bool is_stopping;
     void (*on_idle)(void *context);

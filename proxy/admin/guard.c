@@ -1,6 +1,7 @@
 #include "proxy/admin/guard.h"
 
 #include "lib/base/log.h"
+#include "proxy/admin/events.h"
 #include "proxy/admin/finding.h"
 #include "proxy/admin/resources.h"
 
@@ -145,6 +146,7 @@ static void trip(struct px_guards *guards, const struct suspect *suspect, struct
     const char *name = suspect->rule->rule->name;
 
     tn_log(TN_LOG_WARNING, "guard", "rule %s: %s: aborting", name, suspect->why);
+    px_events_guard(guards->options.admin->events, name, suspect->why);
     guarded->is_tripped = px_rulebook_abort(guards->options.admin->book, name, "guard",
                                             suspect->why, on_aborted, NULL) == 0;
 }

@@ -1,4 +1,5 @@
 #include "lib/base/process.h"
+#include "proxy/admin/events.h"
 #include "proxy/admin/prom.h"
 #include "proxy/admin/resources.h"
 
@@ -229,6 +230,21 @@ static void put_gauge(struct scrape *scrape, const char *name, const char *help,
     }
 }
 
+static void put_followers(struct scrape *scrape)
+{
+    struct px_prom *prom = &scrape->prom;
+    struct tn_api_events_counts counts = px_events_counts(scrape->admin->events);
+
+    px_prom_family(prom, "turnout_event_readers", "gauge", "Who follows /v1/events.");
+    px_prom_count(prom, "", PX_PROM_BARE, counts.readers);
+    px_prom_family(prom, "turnout_event_readers_refused_total", "counter",
+                   "Readers of /v1/events who were one too many.");
+    px_prom_count(prom, "", PX_PROM_BARE, counts.refused);
+    px_prom_family(prom, "turnout_event_readers_slow_total", "counter",
+                   "Streams of /v1/events that were ended because their reader lagged.");
+    px_prom_count(prom, "", PX_PROM_BARE, counts.slow);
+}
+
 static void put_process(struct scrape *scrape)
 {
     struct px_prom *prom = &scrape->prom;
@@ -280,6 +296,7 @@ char *px_metrics_text(const struct px_admin *admin, const struct px_stats *stats
     px_metrics_put_verdicts(&scrape.prom, admin, stats);
     px_metrics_put_parts(&scrape.prom, admin, stats);
     px_metrics_put_rules(&scrape.prom, admin, stats);
+    put_followers(&scrape);
     put_process(&scrape);
     return px_prom_finish(&scrape.prom);
 }

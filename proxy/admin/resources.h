@@ -11,7 +11,7 @@
 
 tn_api_handler_fn px_admin_get_status, px_admin_get_rules, px_admin_get_share, px_admin_get_explain;
 tn_api_handler_fn px_admin_get_mirror_report, px_admin_get_mirror_pairs;
-tn_api_handler_fn px_admin_get_metrics, px_admin_get_full_status;
+tn_api_handler_fn px_admin_get_events, px_admin_get_metrics, px_admin_get_full_status;
 
 /* Answers call with render's result once every loop's counters are here. */
 typedef void(px_admin_render_fn)(struct px_admin *admin, struct tn_api_call *call,
@@ -44,6 +44,10 @@ json_t *px_share_json(const struct px_admin *admin, const struct px_stats *stats
 /* The duration below which that part of the counts (0 to 1) lies, in ms, straight within a bucket;
  * negative when nothing was counted. */
 double px_share_quantile_ms(const uint64_t *buckets, double part);
+
+/* Requests that a version was asked for, whoever answered them; answers of 500 and above. */
+uint64_t px_share_count_wanted(const struct px_stats_cell *cell);
+uint64_t px_share_count_errors(const struct px_stats_cell *cell);
 
 /* The counters of one mirror since it was set; new reference. */
 json_t *px_share_mirror_json(const struct px_admin *admin, const struct px_stats *stats,

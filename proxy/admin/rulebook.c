@@ -126,6 +126,14 @@ struct px_rulebook_state px_rulebook_state(const struct px_rulebook *book)
                                       .reloaded_wall_ns = book->reloaded_wall_ns};
 }
 
+void px_rulebook_listen(struct px_rulebook *book,
+                        void (*on_changed)(void *context, const struct px_change *change),
+                        void *context)
+{
+    book->on_changed = on_changed;
+    book->on_changed_context = context;
+}
+
 void px_rulebook_stop(struct px_rulebook *book, void (*on_idle)(void *context), void *context)
 {
     book->is_stopping = true;

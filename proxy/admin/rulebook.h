@@ -161,6 +161,12 @@ typedef void(px_aborted_fn)(void *context, unsigned status, bool is_changed, con
 int px_rulebook_abort(struct px_rulebook *book, const char *rule, const char *author,
                       const char *reason, px_aborted_fn *on_done, void *context);
 
+/* on_changed: a change is in force in every loop; NULL: nobody listens any more. From inside a turn
+ * of the book: nothing may be submitted. */
+void px_rulebook_listen(struct px_rulebook *book,
+                        void (*on_changed)(void *context, const struct px_change *change),
+                        void *context);
+
 /* No further changes; on_idle once the last one was answered. */
 void px_rulebook_stop(struct px_rulebook *book, void (*on_idle)(void *context), void *context);
 

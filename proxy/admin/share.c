@@ -59,7 +59,7 @@ static void since(const struct px_stats_cell *now, const struct px_stats_cell *b
 }
 
 /* Charged to the version that was asked for, whoever answered. */
-static uint64_t count_wanted(const struct px_stats_cell *cell)
+uint64_t px_share_count_wanted(const struct px_stats_cell *cell)
 {
     uint64_t count = cell->failed_over;
 
@@ -70,7 +70,7 @@ static uint64_t count_wanted(const struct px_stats_cell *cell)
     return count;
 }
 
-static uint64_t count_errors(const struct px_stats_cell *cell)
+uint64_t px_share_count_errors(const struct px_stats_cell *cell)
 {
     uint64_t count = 0;
 
@@ -118,7 +118,7 @@ static void look(const struct px_admin *admin, const struct px_stats *stats,
         uint32_t stat = snapshot->versions[rule->versions[i]].stat;
 
         since(cells[stat], base ? &base->cells[stat] : NULL, &ret_view->cells[i]);
-        ret_view->total += count_wanted(&ret_view->cells[i]);
+        ret_view->total += px_share_count_wanted(&ret_view->cells[i]);
         ret_view->weight_sum += rule->weights[i];
         ret_view->positive_count += rule->weights[i] > 0;
     }
@@ -140,7 +140,7 @@ static json_t *version_json(const struct rule_view *view, uint32_t place)
     const struct px_snapshot_rule *rule = view->rule;
     const struct px_stats_cell *cell = &view->cells[place];
     const struct px_snapshot_version *version = &view->snapshot->versions[rule->versions[place]];
-    uint64_t requests = count_wanted(cell);
+    uint64_t requests = px_share_count_wanted(cell);
     bool is_dealt = rule->rule->sticky.by == PX_STICKY_NONE;
 
     return json_pack(
@@ -152,8 +152,8 @@ static json_t *version_json(const struct rule_view *view, uint32_t place)
         view->total ? json_integer((json_int_t)((requests * PPM + view->total / 2) / view->total))
                     : json_null(),
         "bound", number_or_null(px_share_bound(view->positive_count), is_dealt), "errors",
-        (json_int_t)count_errors(cell), "failed_over", (json_int_t)cell->failed_over, "p50_ms",
-        ms_json(cell, 0.5), "p99_ms", ms_json(cell, 0.99), "finding",
+        (json_int_t)px_share_count_errors(cell), "failed_over", (json_int_t)cell->failed_over,
+        "p50_ms", ms_json(cell, 0.5), "p99_ms", ms_json(cell, 0.99), "finding",
         view->trial ? px_finding_json(rule, view->trial, place) : json_null());
 }
 

@@ -41,12 +41,14 @@ json_t *px_status_json(const struct px_admin *admin)
     uint64_t now_ns = admin->clock->monotonic_ns(admin->clock->context);
     const char *store = px_rulebook_config(admin->book)->store_file;
     char at[TN_RFC3339_SIZE];
+    char started[TN_RFC3339_SIZE];
     json_t *versions = json_array();
 
     for (uint32_t i = 0; i < snapshot->version_count; i++)
         tn_json_append(&versions, version_json(admin, &snapshot->versions[i]));
-    return json_pack("{s:s, s:s, s:i, s:I, s:s, s:b, s:I, s:s, s:b, s:s?, s:i, s:o}", "name",
-                     "turnout", "version", TURNOUT_VERSION, "pid", (int)getpid(), "uptime_s",
+    return json_pack("{s:s, s:s, s:i, s:s, s:I, s:s, s:b, s:I, s:s, s:b, s:s?, s:i, s:o}", "name",
+                     "turnout", "version", TURNOUT_VERSION, "pid", (int)getpid(), "started_at",
+                     tn_clock_rfc3339(admin->started_wall_ns, started), "uptime_s",
                      (json_int_t)((now_ns - admin->started_ns) / 1000000000), "state",
                      admin->is_stopping ? "stopping" : "running", "ready",
                      admin->is_ready && !admin->is_stopping, "revision", (json_int_t)state.revision,
