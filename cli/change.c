@@ -44,7 +44,9 @@ bool cli_change_parse(struct cli_parse *parse, struct cli_change *change,
 static bool read_revision(const struct cli_parse *parse, const struct cli_change *change,
                           uint64_t *ret_revision, int *ret_code)
 {
-    char *why = change->if_revision ? cli_parse_revision(change->if_revision, ret_revision) : NULL;
+    char *why = change->if_revision
+                    ? cli_parse_revision("--if-revision", change->if_revision, ret_revision)
+                    : NULL;
 
     if (!why)
         return true;

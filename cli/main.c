@@ -12,6 +12,7 @@ static const struct cli_verb look[] = {
     {"get", "rules, shares asked for and got, mirrors, health", cli_get},
     {"status", "wait until every wanted version has a healthy endpoint", cli_status},
     {"explain", "which version a request would get, and why", cli_explain},
+    {"history", "the last revisions: when, what, who and why", cli_history},
     {"mirror", "what became of mirrored requests, and where answers differ", cli_mirror},
 };
 
@@ -23,6 +24,7 @@ static const struct cli_verb change[] = {
     {"drain", "no new users to a version or endpoint; later nobody", cli_drain},
     {"cut", "nobody to a version or endpoint, at once", cli_cut},
     {"undrain", "a version or endpoint back to work", cli_undrain},
+    {"undo", "back to the revision before, or to any that is kept", cli_undo},
 };
 
 static const struct cli_verb run[] = {
@@ -39,17 +41,8 @@ static const struct cli_section sections[] = {
     {"Run", run, COUNT_OF(run)},
 };
 
-/* Verbs of the design that a later version brings, and what does the same today. */
-static const struct {
-    const char *name;
-    const char *instead;
-} later[] = {
-    {"undo", "set the weights that were before: turnout set weights ..."},
-    {"history", NULL},
-    {"update", NULL},
-    {"engine", NULL},
-    {"page", NULL},
-};
+/* Verbs of the design that a later version brings. */
+static const char *const later[] = {"update", "engine", "page"};
 
 static void print_help(FILE *out)
 {
@@ -63,7 +56,7 @@ static void print_help(FILE *out)
     }
     fputs("\nNot in this version:", out);
     for (size_t i = 0; i < COUNT_OF(later); i++)
-        fprintf(out, "%s %s", i == 0 ? "" : ",", later[i].name);
+        fprintf(out, "%s %s", i == 0 ? "" : ",", later[i]);
     fputs(
         "\n\nExamples\n"
         "  turnout serve -c turnout.yaml &\n"
@@ -91,11 +84,9 @@ static int no_such_verb(struct cli_context *context, const char *name,
                         const struct tn_suggestion *suggestion)
 {
     for (size_t i = 0; i < COUNT_OF(later); i++) {
-        if (strcmp(later[i].name, name) != 0)
+        if (strcmp(later[i], name) != 0)
             continue;
         fprintf(context->err, "turnout: '%s' is not yet supported\n", name);
-        if (later[i].instead)
-            fprintf(context->err, "Until then: %s\n", later[i].instead);
         return CLI_FAILED;
     }
     fprintf(context->err, "turnout: unknown %s '%s'", name[0] == '-' ? "option" : "verb", name);

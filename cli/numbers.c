@@ -77,14 +77,13 @@ char *cli_parse_percent_number(const char *name, const char *text, uint32_t *ret
     return parse_option(name, text, true, ret_ppm);
 }
 
-char *cli_parse_revision(const char *text, uint64_t *ret_revision)
+char *cli_parse_revision(const char *name, const char *text, uint64_t *ret_revision)
 {
     unsigned long long revision;
 
     if (tn_str_parse_u64(tn_str_of(text), INT64_MAX, &revision) < 0)
-        return cli_format("--if-revision '%s': expected a revision as 'turnout get' shows it, for "
-                          "example 7",
-                          text);
+        return cli_format("%s '%s': expected a revision as 'turnout get' shows it, for example 7",
+                          name, text);
     *ret_revision = revision;
     return NULL;
 }

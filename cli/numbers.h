@@ -20,7 +20,8 @@ char *cli_parse_percent(const char *name, const char *text, uint32_t *ret_ppm);
 /* The same where the option's own name says percent, so that 25 and 25% are one thing. */
 char *cli_parse_percent_number(const char *name, const char *text, uint32_t *ret_ppm);
 
-char *cli_parse_revision(const char *text, uint64_t *ret_revision);
+/* name: the option, for messages: "--if-revision". */
+char *cli_parse_revision(const char *name, const char *text, uint64_t *ret_revision);
 
 /* "500ms", "60s", "5m", "1h"; a number without a unit is refused. */
 char *cli_parse_duration(const char *name, const char *text, uint64_t *ret_ms);

@@ -55,12 +55,12 @@ int tn_journal_lock(const char *path, int *ret_fd, char **ret_why)
     return 0;
 }
 
-static int read_all(int fd, char *bytes, size_t size, size_t *ret_len)
+static int read_all(int fd, uint64_t offset, char *bytes, size_t size, size_t *ret_len)
 {
     size_t len = 0;
 
     while (len < size) {
-        ssize_t count = pread(fd, bytes + len, size - len, (off_t)len);
+        ssize_t count = pread(fd, bytes + len, size - len, (off_t)(offset + len));
 
         if (count < 0 && errno == EINTR)
             continue;
@@ -94,7 +94,7 @@ int tn_journal_read_file(const char *path, int fd, char **ret_bytes, size_t *ret
     bytes = malloc((size_t)status.st_size + 1);
     if (!bytes)
         return tn_journal_fail(ret_why, -ENOMEM, "no memory to read %s", path);
-    error = read_all(fd, bytes, (size_t)status.st_size, &len);
+    error = read_all(fd, 0, bytes, (size_t)status.st_size, &len);
     if (error) {
         free(bytes);
         return tn_journal_fail(ret_why, error, "cannot read %s: %s", path, strerror(-error));
@@ -104,7 +104,27 @@ int tn_journal_read_file(const char *path, int fd, char **ret_bytes, size_t *ret
     return 0;
 }
 
-static int write_all(int fd, uint64_t offset, const char *bytes, size_t len)
+int tn_journal_read_tail(int fd, uint64_t from, uint64_t size, char **ret_bytes)
+{
+    size_t wanted = (size_t)(size - from);
+    size_t len = 0;
+    char *bytes = malloc(wanted + 1);
+    int error;
+
+    if (!bytes)
+        return -ENOMEM;
+    error = read_all(fd, from, bytes, wanted, &len);
+    if (!error && len < wanted)
+        error = -ESTALE;
+    if (error) {
+        free(bytes);
+        return error;
+    }
+    *ret_bytes = bytes;
+    return 0;
+}
+
+int tn_journal_write_all(int fd, uint64_t offset, const char *bytes, size_t len)
 {
     while (len > 0) {
         ssize_t count = pwrite(fd, bytes, len, (off_t)offset);
@@ -134,7 +154,7 @@ int tn_journal_write_line(int fd, uint64_t offset, struct tn_str record)
     line[TN_JOURNAL_HEX] = ' ';
     memcpy(line + TN_JOURNAL_HEX + 1, record.ptr, record.len);
     line[len - 1] = '\n';
-    error = write_all(fd, offset, line, len);
+    error = tn_journal_write_all(fd, offset, line, len);
     free(line);
     return error;
 }

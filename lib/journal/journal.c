@@ -114,6 +114,17 @@ static int check_untouched(struct tn_journal *journal, char **ret_why)
     return 0;
 }
 
+/* Until the folder is on the disk a crash may bring the old file back, without what was appended to
+ * the new one since. */
+static int sync_name(struct tn_journal *journal)
+{
+    int error = journal->is_name_unsure ? tn_journal_sync_folder(journal->path) : 0;
+
+    if (!error)
+        journal->is_name_unsure = false;
+    return error;
+}
+
 int tn_journal_append(struct tn_journal *journal, struct tn_str record, char **ret_why)
 {
     uint64_t line_len = record.len + TN_JOURNAL_OVERHEAD;
@@ -128,6 +139,8 @@ int tn_journal_append(struct tn_journal *journal, struct tn_str record, char **r
         return error;
     if (journal->is_torn)
         error = cut_back(journal);
+    if (!error)
+        error = sync_name(journal);
     if (!error) {
         journal->is_torn = true;
         error = tn_journal_write_line(journal->fd, journal->size, record);
@@ -145,7 +158,7 @@ int tn_journal_append(struct tn_journal *journal, struct tn_str record, char **r
 }
 
 /* The temporary file, complete and durable, open. */
-static int make_compacted(const char *temporary, struct tn_str record, int *ret_fd)
+static int make_compacted(const char *temporary, struct tn_str lines, int *ret_fd)
 {
     int error;
     int fd;
@@ -154,7 +167,7 @@ static int make_compacted(const char *temporary, struct tn_str record, int *ret_
     fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
-    error = tn_journal_write_line(fd, 0, record);
+    error = tn_journal_write_all(fd, 0, lines.ptr, lines.len);
     if (!error && fsync(fd) != 0)
         error = -errno;
     if (error) {
@@ -166,10 +179,10 @@ static int make_compacted(const char *temporary, struct tn_str record, int *ret_
     return 0;
 }
 
-static int replace_file(struct tn_journal *journal, const char *temporary, struct tn_str record)
+static int replace_file(struct tn_journal *journal, const char *temporary, struct tn_str lines)
 {
     int fd = -1;
-    int error = make_compacted(temporary, record, &fd);
+    int error = make_compacted(temporary, lines, &fd);
 
     if (error)
         return error;
@@ -183,28 +196,63 @@ static int replace_file(struct tn_journal *journal, const char *temporary, struc
      * where the name points. */
     close(journal->fd);
     journal->fd = fd;
-    journal->size = record.len + TN_JOURNAL_OVERHEAD;
+    journal->size = lines.len;
     journal->is_torn = false;
-    return tn_journal_sync_folder(journal->path);
+    journal->is_name_unsure = true;
+    return sync_name(journal);
 }
 
-int tn_journal_compact(struct tn_journal *journal, struct tn_str record, char **ret_why)
+static int pass_record(void *context, unsigned line, struct tn_str record, char **ret_why)
+{
+    (void)context;
+    (void)line;
+    (void)record;
+    (void)ret_why;
+    return 0;
+}
+
+/* A damaged line must not be carried into the new file, where it would stop the next start. */
+static int read_kept(struct tn_journal *journal, uint64_t from, char **ret_bytes, char **ret_why)
+{
+    size_t len = (size_t)(journal->size - from);
+    size_t good = 0;
+    int error = tn_journal_read_tail(journal->fd, from, journal->size, ret_bytes);
+
+    if (error)
+        return tn_journal_fail(ret_why, error, "cannot read %s: %s", journal->path,
+                               strerror(-error));
+    error = tn_journal_read_lines(journal->path, (struct tn_str){*ret_bytes, len}, pass_record,
+                                  NULL, &good, ret_why);
+    if (!error && good < len)
+        error = tn_journal_fail(ret_why, -EBADMSG, "%s: its last line has no end", journal->path);
+    if (error)
+        free(*ret_bytes);
+    return error;
+}
+
+int tn_journal_compact(struct tn_journal *journal, uint64_t from, char **ret_why)
 {
     char *temporary;
+    char *bytes;
     int error;
 
-    if (record.len == 0 || memchr(record.ptr, '\n', record.len))
-        return tn_journal_fail(ret_why, -EINVAL, "a record must be one line");
-    if (asprintf(&temporary, "%s.tmp", journal->path) < 0)
-        return tn_journal_fail(ret_why, -ENOMEM, "no memory");
+    if (from > journal->size)
+        return tn_journal_fail(ret_why, -EINVAL, "%s is not that long", journal->path);
     error = check_untouched(journal, ret_why);
-    if (!error) {
-        error = replace_file(journal, temporary, record);
-        if (error)
-            tn_journal_fail(ret_why, error, "cannot rewrite %s: %s", journal->path,
-                            strerror(-error));
+    if (!error)
+        error = read_kept(journal, from, &bytes, ret_why);
+    if (error)
+        return error;
+    if (asprintf(&temporary, "%s.tmp", journal->path) < 0) {
+        free(bytes);
+        return tn_journal_fail(ret_why, -ENOMEM, "no memory");
     }
+    error =
+        replace_file(journal, temporary, (struct tn_str){bytes, (size_t)(journal->size - from)});
+    if (error)
+        tn_journal_fail(ret_why, error, "cannot rewrite %s: %s", journal->path, strerror(-error));
     free(temporary);
+    free(bytes);
     return error;
 }
 

@@ -22,6 +22,7 @@
 
 #define TN_JOURNAL_FILE_MAX (64u * 1024 * 1024)
 #define TN_JOURNAL_RECORD_MAX (8u * 1024 * 1024)
+#define TN_JOURNAL_OVERHEAD 18u /* of a line beyond its record: checksum, space, "\n" */
 
 struct tn_journal;
 
@@ -41,9 +42,12 @@ int tn_journal_open(const char *path, tn_journal_record_fn *on_record, void *con
  */
 int tn_journal_append(struct tn_journal *journal, struct tn_str record, char **ret_why);
 
-/* The file with this one record only, by temporary file, fsync, rename and fsync of the folder:
- * whoever looks finds the old file or the new one. */
-int tn_journal_compact(struct tn_journal *journal, struct tn_str record, char **ret_why);
+/*
+ * The file without what lies before this byte, the begin of a line; all bytes after it keep their
+ * order. By temporary file, fsync, rename and fsync of the folder: whoever looks finds the old file
+ * or the new one. What is kept is checked on its way: -EBADMSG, and nothing was replaced.
+ */
+int tn_journal_compact(struct tn_journal *journal, uint64_t from, char **ret_why);
 
 uint64_t tn_journal_size(const struct tn_journal *journal);
 

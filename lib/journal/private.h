@@ -9,14 +9,14 @@
 #include "lib/journal/journal.h"
 
 #define TN_JOURNAL_HEX 16
-#define TN_JOURNAL_OVERHEAD (TN_JOURNAL_HEX + 2) /* checksum, space, "\n" */
 
 struct tn_journal {
     char *path;
     int fd;
     int lock_fd;
-    uint64_t size; /* end of the last good line */
-    bool is_torn;  /* bytes of a failed append may lie behind size */
+    uint64_t size;       /* end of the last good line */
+    bool is_torn;        /* bytes of a failed append may lie behind size */
+    bool is_name_unsure; /* the folder could not be synced after a rename */
 };
 
 /* *ret_why gets the text unless ret_why is NULL; returns error, so that callers can say both at
@@ -37,6 +37,9 @@ int tn_journal_read_lines(const char *path, struct tn_str text, tn_journal_recor
 int tn_journal_lock(const char *path, int *ret_fd, char **ret_why);
 int tn_journal_read_file(const char *path, int fd, char **ret_bytes, size_t *ret_len,
                          char **ret_why);
+/* All of the file from this byte up to size. *ret_bytes: malloc'd. */
+int tn_journal_read_tail(int fd, uint64_t from, uint64_t size, char **ret_bytes);
+int tn_journal_write_all(int fd, uint64_t offset, const char *bytes, size_t len);
 int tn_journal_write_line(int fd, uint64_t offset, struct tn_str record);
 int tn_journal_sync_folder(const char *path);
 

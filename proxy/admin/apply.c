@@ -135,8 +135,7 @@ static void park(struct px_rulebook *book)
 
     book->current = NULL;
     book->parked_count++;
-    book->is_shadowed_unsaved = false; /* unless on_parked_recorded says otherwise */
-    px_recorder_put(&book->recorder, px_change_record(book, change), true, on_parked_recorded,
+    px_recorder_put(&book->recorder, json_incref(change->work->record), true, on_parked_recorded,
                     change);
     if (book->waiting_count > 0)
         px_rulebook_start_turn(book);
@@ -149,11 +148,11 @@ static void record(struct px_rulebook *book)
 
     change->work->book = book;
     book->is_recording = true;
-    book->is_shadowed_unsaved = false; /* unless on_recorded says otherwise */
-    px_recorder_put(&book->recorder,
-                    change->work->is_note ? px_shadowed_record(book)
-                                          : px_change_record(book, change),
-                    false, on_recorded, change);
+    if (change->work->is_note) {
+        change->work->record = px_shadowed_record(book);
+        book->is_shadowed_unsaved = false; /* unless on_recorded says otherwise */
+    }
+    px_recorder_put(&book->recorder, json_incref(change->work->record), false, on_recorded, change);
     if (book->waiting_count > 0)
         px_rulebook_start_turn(book); /* an urgent one may have come while loops were asked */
 }
@@ -284,6 +283,9 @@ static void adopt(struct px_rulebook *book, struct px_change_work *work)
         json_object_del(book->shadowed, work->accepted);
     if (work->is_changed)
         book->applied_wall_ns = work->wall_ns;
+    if (work->entry)
+        px_history_add(&book->history, work->entry);
+    work->entry = NULL;
     book->revision = work->revision;
 }
 
@@ -329,13 +331,12 @@ static void on_prepared(void *context, int error)
     change->revision = work->revision;
     if (!error)
         px_change_set_answer(book, change);
-    if (!change->answer) {
+    if (!change->answer || px_change_make_record(book, change) != 0) {
         px_change_refuse(change, 503, "out of memory; nothing was changed");
         give_up(book);
         return;
     }
-    if (!book->recorder.store || change->is_urgent ||
-        (!work->is_changed && json_equal(work->hashes, book->hashes)))
+    if (!book->recorder.store || change->is_urgent || !px_change_has_news(book, work))
         publish(book);
     else
         record(book);
@@ -385,6 +386,7 @@ void px_apply_run(struct px_rulebook *book)
     }
     work->wall_ns = wall_ns(book);
     work->revision = work->is_changed ? px_change_next_revision(book) : book->revision;
+    work->previous = book->revision;
     if (build(book, change) != 0) {
         finish(book);
         return;

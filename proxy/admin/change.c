@@ -41,6 +41,8 @@ void px_change_free(struct px_change *change)
     json_decref(work->modes);
     json_decref(work->modes_changed);
     json_decref(work->closing);
+    json_decref(work->record);
+    free(work->entry);
     free(work->not_durable);
     free(work);
     json_decref(change->request);
@@ -181,12 +183,14 @@ static int compute_edit(struct px_rulebook *book, struct px_change *change)
                            .addresses = px_addresses_of(book->config),
                            .shadowed = book->shadowed,
                            .closing = json_array(),
+                           .history = &book->history,
                            .revision = book->revision,
                            .next_revision = px_change_next_revision(book),
                            .wall_ns = book->options.clock->wall_ns(book->options.clock->context)};
     int error = run_edit(change, &edit);
 
     snprintf(work->rule, sizeof(work->rule), "%s", edit.rule);
+    work->to_revision = edit.to_revision;
     snprintf(work->accepted, sizeof(work->accepted), "%s", edit.accepted);
     json_decref(edit.rules);
     json_decref(edit.file_rules);

@@ -9,6 +9,7 @@
 #define PX_ADMIN_CHANGE_H
 
 #include "lib/net/control.h"
+#include "proxy/admin/history.h"
 #include "proxy/admin/modes.h"
 #include "proxy/admin/recorder.h"
 #include "proxy/admin/reload.h"
@@ -29,6 +30,7 @@ struct px_rulebook {
     json_t *hashes;   /* of the file when it was last applied */
     json_t *shadowed; /* {"green": "RFC 3339"}: since when it gets copies */
     bool is_shadowed_unsaved;
+    struct px_history history;
     uint64_t revision;
     uint64_t burnt_revision; /* of a record that was withdrawn, but may be on the disk */
     uint64_t applied_wall_ns;
@@ -73,7 +75,11 @@ struct px_change_work {
     bool is_changed;
     bool is_note; /* rules stay: only the record is written */
     struct px_snapshot *snapshot;
-    uint64_t revision; /* of the snapshot */
+    json_t *record;            /* for the store, made before anything is done */
+    struct px_revision *entry; /* for the history; NULL: no new revision */
+    uint64_t revision;         /* of the snapshot */
+    uint64_t previous;         /* that was in force before it */
+    uint64_t to_revision;      /* an undo went there; 0: none */
     uint64_t wall_ns;
     struct px_rulebook *book; /* of a parked change */
     char *not_durable;        /* why it is in force but not recorded, or NULL */
@@ -84,6 +90,7 @@ struct px_change_work {
 
 /* Here because open.c makes the timer and the recorder. */
 void px_rulebook_on_turn(struct tn_timer *timer);
+void px_rulebook_on_written(void *context, const json_t *record);
 void px_rulebook_on_recorder_idle(void *context);
 
 void px_rulebook_start_turn(struct px_rulebook *book);
@@ -122,6 +129,12 @@ int px_change_compare(const struct px_rulebook *book, struct px_change *change);
 /* The answer to a change that was applied, or would be. Asked for once before anything is done, so
  * that it is there when memory runs out later; NULL then: none for that. */
 void px_change_set_answer(const struct px_rulebook *book, struct px_change *change);
+
+/* There is something to record; a reload may leave all as it is. */
+bool px_change_has_news(const struct px_rulebook *book, const struct px_change_work *work);
+
+/* What goes to the store and into the history, made early: later there may be no memory for it. */
+int px_change_make_record(struct px_rulebook *book, struct px_change *change);
 
 /* The record of the store; NULL: no memory. */
 json_t *px_change_record(const struct px_rulebook *book, const struct px_change *change);

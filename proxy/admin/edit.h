@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct px_history;
+
 struct px_edit {
     json_t *rules;
     json_t *request;
@@ -25,16 +27,18 @@ struct px_edit {
     bool has_lost_note; /* out: there was no memory for a note */
     /* {"main": 18}: session bindings of this rule made before this revision hold no more */
     json_t *unbound;
-    json_t *modes;          /* modes.h; changed in place like rules */
-    json_t *addresses;      /* modes.h */
-    json_t *shadowed;       /* {"green": RFC 3339}: versions with data of copies */
-    json_t *closing;        /* a list, appended to: names whose open exchanges are to be ended */
-    uint64_t revision;      /* in force */
-    uint64_t next_revision; /* that the change will be, if it changes something */
+    json_t *modes;     /* modes.h; changed in place like rules */
+    json_t *addresses; /* modes.h */
+    json_t *shadowed;  /* {"green": RFC 3339}: versions with data of copies */
+    json_t *closing;   /* a list, appended to: names whose open exchanges are to be ended */
+    const struct px_history *history; /* of undo */
+    uint64_t revision;                /* in force */
+    uint64_t next_revision;           /* that the change will be, if it changes something */
     uint64_t wall_ns;
-    char accepted[128]; /* out: a version whose shadow data is its own from now on, or "" */
-    char rule[128];     /* out: the rule that was edited; "" for several */
-    char detail[512];   /* out: why it was refused */
+    char accepted[128];   /* out: a version whose shadow data is its own from now on, or "" */
+    uint64_t to_revision; /* out: of undo; 0: none */
+    char rule[128];       /* out: the rule that was edited; "" for several */
+    char detail[512];     /* out: why it was refused */
 };
 
 typedef int(px_edit_fn)(struct px_edit *edit);
@@ -47,6 +51,7 @@ px_edit_fn px_edit_route;   /* {"rule"?, "strategy", …} */
 px_edit_fn px_edit_abort;   /* {"rule"?}: each rule, or this one, back to its stable */
 px_edit_fn px_edit_promote; /* {"rule"?, "version"?, "accept_shadow_data"?} */
 px_edit_fn px_edit_mode;    /* {"version", "endpoint"?, "mode", "timeout_ms"?, "abort_open"?} */
+px_edit_fn px_edit_undo;    /* {"to_revision"?}: all as it was then, or one revision ago */
 px_edit_fn
     px_edit_drained; /* {"modes": {NAME: UNTIL}}: these drains have ended, if no other began */
 

@@ -86,6 +86,7 @@ static void compare(struct opening *opening)
                        !json_equal(work->after, json_object_get(opening->last, "rules")) ||
                        !is_same_or_none(work->modes, json_object_get(opening->last, "modes"));
     work->revision = before + work->is_changed;
+    work->previous = before;
     if (!work->is_changed)
         book->applied_wall_ns = parse_at(opening->last, work->wall_ns);
 }
@@ -115,26 +116,32 @@ static int build(struct opening *opening)
 }
 
 /* A disk that is full must not keep a proxy from starting: it says so, and serves. */
-static void record(struct opening *opening)
+static int record(struct opening *opening)
 {
     struct px_rulebook *book = opening->book;
     struct px_change_work *work = opening->change->work;
-    json_t *text;
     char *why = NULL;
 
-    if (!book->recorder.store)
-        return;
-    book->recorder.is_durable = true;
+    book->recorder.is_durable = book->recorder.store != NULL;
     if (!work->is_changed && json_equal(work->hashes, json_object_get(opening->last, "file")))
-        return;
-    text = px_change_record(book, opening->change);
-    if (!text || px_store_append_now(book->recorder.store, text, &why) != 0) {
+        return 0;
+    work->record = px_change_record(book, opening->change);
+    work->entry = px_revision_new(work->record, false);
+    if (!work->entry)
+        return -ENOMEM;
+    if (!book->recorder.store) {
+        /* kept in memory only */
+    } else if (px_store_append_now(book->recorder.store, work->record, &why) == 0) {
+        work->entry->is_durable = true;
+    } else {
         tn_log(TN_LOG_ERROR, "store", "%s: these rules are NOT durable", why ? why : "no memory");
         book->recorder.is_durable = false;
-        px_recorder_put_failed(&book->recorder, json_incref(text));
+        px_recorder_put_failed(&book->recorder, json_incref(work->record));
     }
     free(why);
-    json_decref(text);
+    px_history_add(&book->history, work->entry);
+    work->entry = NULL;
+    return 0;
 }
 
 static void log_notes(const struct opening *opening)
@@ -172,8 +179,8 @@ static int run(struct opening *opening)
 
     opening->change->what = "start";
     if (book->config->store_file) {
-        error = px_store_open(book->config->store_file, opening->ret_why, &opening->last,
-                              &book->recorder.store);
+        error = px_store_open(book->config->store_file, &book->history, opening->ret_why,
+                              &opening->last, &book->recorder.store);
         if (error)
             return refuse(opening, error, "%s: %s", book->config->store_file, strerror(-error));
     }
@@ -197,11 +204,12 @@ static int run(struct opening *opening)
         return refuse(opening, -ENOMEM, "out of memory");
     compare(opening);
     error = build(opening);
-    if (!error) {
-        record(opening);
-        log_notes(opening);
-    }
-    return error;
+    if (!error)
+        error = record(opening);
+    if (error)
+        return refuse(opening, error, "out of memory");
+    log_notes(opening);
+    return 0;
 }
 
 static struct px_rulebook *new_book(const struct px_rulebook_options *options)
@@ -218,7 +226,8 @@ static struct px_rulebook *new_book(const struct px_rulebook_options *options)
     tn_list_init(&book->done);
     tn_timer_open(&book->turn, options->control, px_rulebook_on_turn);
     tn_timer_open(&book->drains, options->control, px_drains_on_timer);
-    px_recorder_init(&book->recorder, options->control, px_rulebook_on_recorder_idle, book);
+    px_recorder_init(&book->recorder, options->control, px_rulebook_on_written,
+                     px_rulebook_on_recorder_idle, book);
     return book;
 }
 

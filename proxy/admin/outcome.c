@@ -1,27 +1,10 @@
 #include "proxy/admin/change.h"
 
 #include "lib/api/json.h"
+#include "proxy/admin/differ.h"
 #include "proxy/admin/peer.h"
 
 #include <stdio.h>
-
-/* Rules of a that are not in b as they are in a. */
-static json_t *differing(json_t *a, const json_t *b)
-{
-    json_t *list = json_array();
-    size_t i;
-    json_t *rule;
-
-    json_array_foreach(a, i, rule)
-    {
-        const char *name = json_string_value(json_object_get(rule, "name"));
-        const json_t *other = px_edit_find_by_name(b, name);
-
-        if (!other || !json_equal(rule, other))
-            tn_json_append(&list, json_incref(rule));
-    }
-    return list;
-}
 
 static bool is_dead(const struct px_snapshot *snapshot, const char *name)
 {
@@ -61,33 +44,6 @@ static void note_dead_versions(const struct px_rulebook *book, struct px_change_
     }
 }
 
-static json_t *changed_mode(const json_t *before, const json_t *after, const char *name)
-{
-    return json_pack("{s:s, s:s, s:s, s:s?}", "name", name, "before",
-                     px_mode_word(px_mode_of(before, name)), "after",
-                     px_mode_word(px_mode_of(after, name)), "until", px_mode_until(after, name));
-}
-
-static json_t *changed_modes(const json_t *before, const json_t *after)
-{
-    const json_t *sides[] = {before, after};
-    json_t *list = json_array();
-    const char *name;
-    json_t *entry;
-
-    for (unsigned side = 0; side < 2; side++) {
-        json_object_foreach((json_t *)(uintptr_t)sides[side], name, entry)
-        {
-            const json_t *other = json_object_get(sides[!side], name);
-
-            if ((other && (side == 1 || json_equal(entry, other))))
-                continue;
-            tn_json_append(&list, changed_mode(before, after, name));
-        }
-    }
-    return list;
-}
-
 int px_change_compare(const struct px_rulebook *book, struct px_change *change)
 {
     struct px_change_work *work = change->work;
@@ -98,9 +54,9 @@ int px_change_compare(const struct px_rulebook *book, struct px_change *change)
     if (!json_equal(book->rules, work->after) || !json_equal(book->unbound, work->unbound) ||
         !json_equal(book->modes, work->modes))
         work->is_changed = true;
-    work->touched_before = differing(book->rules, work->after);
-    work->touched_after = differing(work->after, book->rules);
-    work->modes_changed = changed_modes(book->modes, work->modes);
+    work->touched_before = px_differing_rules(book->rules, work->after);
+    work->touched_after = px_differing_rules(work->after, book->rules);
+    work->modes_changed = px_differing_modes(book->modes, work->modes);
     if (!work->touched_before || !work->touched_after || !work->modes_changed)
         return px_change_refuse(change, 503, "out of memory");
     note_dead_versions(book, work);
@@ -163,9 +119,10 @@ json_t *px_change_record(const struct px_rulebook *book, const struct px_change 
     const struct px_change_work *work = change->work;
     char at[TN_RFC3339_SIZE];
     json_t *record =
-        json_pack("{s:i, s:I, s:s, s:s, s:O, s:O}", "format", PX_STORE_FORMAT, "revision",
-                  (json_int_t)work->revision, "at", tn_clock_rfc3339(work->wall_ns, at), "what",
-                  change->what, "rules", work->after, "file", work->hashes);
+        json_pack("{s:i, s:I, s:I, s:s, s:s, s:O, s:O}", "format", PX_STORE_FORMAT, "revision",
+                  (json_int_t)work->revision, "previous", (json_int_t)work->previous, "at",
+                  tn_clock_rfc3339(work->wall_ns, at), "what", change->what, "rules", work->after,
+                  "file", work->hashes);
 
     json_t *shadowed = json_copy(book->shadowed);
 
@@ -181,9 +138,32 @@ json_t *px_change_record(const struct px_rulebook *book, const struct px_change 
     tn_json_set(&record, "peer",
                 change->peer ? json_incref(change->peer)
                              : px_peer_own(change->author ? change->author : "turnout"));
+    if (work->to_revision > 0)
+        tn_json_set(&record, "to_revision", json_integer((json_int_t)work->to_revision));
     if (change->author)
         tn_json_set(&record, "author", json_string(change->author));
     if (change->reason)
         tn_json_set(&record, "reason", json_string(change->reason));
     return record;
+}
+
+bool px_change_has_news(const struct px_rulebook *book, const struct px_change_work *work)
+{
+    return work->is_changed || !json_equal(work->hashes, book->hashes);
+}
+
+int px_change_make_record(struct px_rulebook *book, struct px_change *change)
+{
+    struct px_change_work *work = change->work;
+
+    if (!px_change_has_news(book, work))
+        return 0;
+    work->record = px_change_record(book, change);
+    work->entry = work->is_changed ? px_revision_new(work->record, false) : NULL;
+    if (!work->record || (work->is_changed && !work->entry))
+        return -ENOMEM;
+    if (work->entry) /* else it is told when it is */
+        work->entry->is_durable = book->recorder.store && !change->is_urgent;
+    book->is_shadowed_unsaved = false; /* unless it can't be written */
+    return 0;
 }

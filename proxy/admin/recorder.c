@@ -111,6 +111,7 @@ static void on_written(void *context, int error, const char *why)
             set_durable(recorder, true, NULL);
             recorder->retry_ms = 0;
         }
+        recorder->on_written(recorder->context, first->json);
         tell(first, 0, NULL);
         drop(recorder, first);
         if (recorder->count > 0)
@@ -252,9 +253,11 @@ bool px_recorder_is_idle(const struct px_recorder *recorder)
 }
 
 void px_recorder_init(struct px_recorder *recorder, struct tn_loop *loop,
+                      void (*on_record)(void *context, const json_t *record),
                       void (*on_idle)(void *context), void *context)
 {
-    *recorder = (struct px_recorder){.loop = loop, .on_idle = on_idle, .context = context};
+    *recorder = (struct px_recorder){
+        .loop = loop, .on_written = on_record, .on_idle = on_idle, .context = context};
     tn_list_init(&recorder->records);
     tn_timer_open(&recorder->retry, loop, on_retry);
     tn_timer_open(&recorder->patience, loop, on_patience);

@@ -37,12 +37,14 @@ struct px_recorder {
     struct tn_timer patience;
     bool has_patience; /* the timer runs */
     unsigned open_timers;
-    void (*on_idle)(void *context); /* whenever nothing is left to write */
+    void (*on_written)(void *context, const json_t *record); /* each one that reached the disk */
+    void (*on_idle)(void *context);                          /* whenever nothing is left to write */
     void *context;
     void (*on_closed)(void *context);
 };
 
 void px_recorder_init(struct px_recorder *recorder, struct tn_loop *loop,
+                      void (*on_written)(void *context, const json_t *record),
                       void (*on_idle)(void *context), void *context);
 
 /* The record is taken over, NULL counts as no memory. on_done may be NULL for a kept one. */

@@ -321,10 +321,9 @@ static void put_mode(struct tn_api_call *call, void *context)
     start_change(call, context, "mode", px_edit_mode, false);
 }
 
-static void not_yet(struct tn_api_call *call, void *context)
+static void post_undo(struct tn_api_call *call, void *context)
 {
-    (void)context;
-    tn_api_problem(call, 501, "not yet supported");
+    change_rules(call, context, "undo", px_edit_undo);
 }
 
 /* --- reading -----------------------------------------------------------------------------------
@@ -372,9 +371,9 @@ const struct tn_api_route px_admin_routes[] = {
     {TN_HTTP_GET, "/v1/explain", TN_API_READ, 0, px_admin_get_explain},
     {TN_HTTP_POST, "/v1/promote", TN_API_OPERATE, TN_API_JSON, post_promote},
     {TN_HTTP_POST, "/v1/abort", TN_API_OPERATE, TN_API_JSON, post_abort},
-    {TN_HTTP_POST, "/v1/undo", TN_API_OPERATE, TN_API_JSON, not_yet},
+    {TN_HTTP_POST, "/v1/undo", TN_API_OPERATE, TN_API_JSON, post_undo},
     {TN_HTTP_PUT, "/v1/mode", TN_API_OPERATE, TN_API_JSON, put_mode},
-    {TN_HTTP_GET, "/v1/history", TN_API_READ, 0, not_yet},
+    {TN_HTTP_GET, "/v1/history", TN_API_READ, 0, px_admin_get_history},
     {TN_HTTP_GET, "/v1/events", TN_API_READ, 0, px_admin_get_events},
     {TN_HTTP_GET, "/v1/mirror-report", TN_API_READ, 0, px_admin_get_mirror_report},
     {TN_HTTP_GET, "/v1/mirror-pairs", TN_API_OPERATE, 0, px_admin_get_mirror_pairs},

@@ -24,6 +24,14 @@ void px_rulebook_on_recorder_idle(void *context)
     px_rulebook_check_idle(context);
 }
 
+void px_rulebook_on_written(void *context, const json_t *record)
+{
+    struct px_rulebook *book = context;
+
+    px_history_set_durable(&book->history,
+                           (uint64_t)json_integer_value(json_object_get(record, "revision")));
+}
+
 void px_rulebook_on_turn(struct tn_timer *timer)
 {
     struct px_rulebook *book = TN_CONTAINER_OF(timer, struct px_rulebook, turn);
@@ -116,6 +124,15 @@ const json_t *px_rulebook_modes(const struct px_rulebook *book)
     return book->modes;
 }
 
+json_t *px_rulebook_history(const struct px_rulebook *book, size_t count)
+{
+    json_t *list = px_history_json(&book->history, count);
+
+    return list ? json_pack("{s:I, s:I, s:o}", "revision", (json_int_t)book->revision, "oldest",
+                            (json_int_t)px_history_oldest(&book->history), "revisions", list)
+                : NULL;
+}
+
 struct px_rulebook_state px_rulebook_state(const struct px_rulebook *book)
 {
     return (struct px_rulebook_state){.revision = book->revision,
@@ -182,6 +199,7 @@ void px_rulebook_close(struct px_rulebook *book, void (*on_closed_fn)(void *cont
     json_decref(book->modes);
     json_decref(book->deadlines);
     json_decref(book->shadowed);
+    px_history_deinit(&book->history);
     for (uint32_t i = 0; i < PX_RULES_MAX; i++)
         free(book->baselines[i]);
     tn_timer_close(&book->turn, on_turn_closed);

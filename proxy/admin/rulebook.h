@@ -76,6 +76,9 @@ json_t *px_rulebook_rules(const struct px_rulebook *book);
 /* Which versions and endpoints are draining or cut (modes.h); borrowed, until the next change. */
 const json_t *px_rulebook_modes(const struct px_rulebook *book);
 
+/* The last count revisions, as openapi.yaml has them; a new reference, NULL: no memory. */
+json_t *px_rulebook_history(const struct px_rulebook *book, size_t count);
+
 struct px_rulebook_state {
     uint64_t revision;
     uint64_t applied_wall_ns;

@@ -9,16 +9,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Where the first record of a revision begins. */
+struct px_store_mark {
+    uint64_t revision;
+    uint64_t start;
+};
+
 struct px_store {
     struct tn_journal *journal;
     struct tn_work work;
     bool is_writing;
-    char *record; /* being written */
+    char *record;      /* being written */
+    uint64_t revision; /* of it */
     int error;
     char *why;
     char *compact_why; /* the record is safe, but the file could not be made smaller */
     px_store_done_fn *on_done;
     void *context;
+    struct px_store_mark marks[PX_HISTORY_MAX]; /* the last revisions, the oldest first */
+    uint32_t mark_count;
+    uint64_t last_line; /* where the last record begins */
 };
 
 static int refuse(char **ret_why, const char *text)
@@ -45,9 +55,48 @@ static int check_record(const json_t *record, char **ret_why)
     return 0;
 }
 
+/* What a revision's first record begins with moves with every revision; that of the oldest one that
+ * is to be kept is where a smaller file begins. */
+static void count_line(struct px_store *store, uint64_t revision, uint64_t start)
+{
+    store->last_line = start;
+    if (store->mark_count > 0 && revision <= store->marks[store->mark_count - 1].revision)
+        return;
+    if (store->mark_count == PX_HISTORY_MAX) {
+        store->mark_count--;
+        memmove(&store->marks[0], &store->marks[1], store->mark_count * sizeof(store->marks[0]));
+    }
+    store->marks[store->mark_count++] = (struct px_store_mark){revision, start};
+}
+
+/* --- reading -----------------------------------------------------------------------------------
+ */
+
+struct reading {
+    struct px_store *store;
+    struct px_history *history;
+    json_t *last;
+    uint64_t at; /* where the line begins */
+};
+
+static int take_record(struct reading *reading, json_t *record, size_t len)
+{
+    struct px_revision *revision = reading->history ? px_revision_new(record, true) : NULL;
+
+    if (reading->history && !revision)
+        return -ENOMEM;
+    if (revision)
+        px_history_add(reading->history, revision);
+    count_line(reading->store, (uint64_t)json_integer_value(json_object_get(record, "revision")),
+               reading->at);
+    reading->at += len + TN_JOURNAL_OVERHEAD;
+    json_decref(reading->last);
+    reading->last = json_incref(record);
+    return 0;
+}
+
 static int on_record(void *context, unsigned line, struct tn_str text, char **ret_why)
 {
-    json_t **last = context;
     json_error_t error;
     bool is_no_memory;
     json_t *record = tn_json_parse(text, &error, &is_no_memory);
@@ -62,28 +111,25 @@ static int on_record(void *context, unsigned line, struct tn_str text, char **re
         return -EBADMSG;
     }
     r = check_record(record, ret_why);
-    if (r) {
-        json_decref(record);
-        return r;
-    }
-    json_decref(*last);
-    *last = record;
-    return 0;
+    if (!r)
+        r = take_record(context, record, text.len);
+    json_decref(record);
+    return r;
 }
 
-int px_store_open(const char *path, char **ret_why, json_t **ret_last, struct px_store **ret_store)
+int px_store_open(const char *path, struct px_history *history, char **ret_why, json_t **ret_last,
+                  struct px_store **ret_store)
 {
     struct px_store *store = calloc(1, sizeof(*store));
-    json_t *last = NULL;
+    struct reading reading = {.store = store, .history = history};
     size_t cut = 0;
     int error;
 
-    *ret_why = NULL;
     if (!store)
         return -ENOMEM;
-    error = tn_journal_open(path, on_record, &last, &cut, ret_why, &store->journal);
+    error = tn_journal_open(path, on_record, &reading, &cut, ret_why, &store->journal);
     if (error) {
-        json_decref(last);
+        json_decref(reading.last);
         free(store);
         return error;
     }
@@ -92,20 +138,68 @@ int px_store_open(const char *path, char **ret_why, json_t **ret_last, struct px
                "%s: the last line (%zu bytes) was cut off by a crash before anybody was answered: "
                "removed",
                path, cut);
-    *ret_last = last;
+    *ret_last = reading.last;
     *ret_store = store;
     return 0;
 }
 
+/* --- writing -----------------------------------------------------------------------------------
+ */
+
+/* Where a smaller file would begin: at the oldest revision that the history keeps. Of notes on one
+ * revision without end only the last says what is in force. */
+static uint64_t kept_from(const struct px_store *store)
+{
+    uint64_t size = tn_journal_size(store->journal);
+    uint32_t oldest = 0;
+
+    while (oldest + 2 < store->mark_count && size - store->marks[oldest].start > PX_HISTORY_BYTES)
+        oldest++;
+    if (size - store->marks[oldest].start > 2 * (uint64_t)TN_JOURNAL_RECORD_MAX)
+        return store->last_line;
+    return store->marks[oldest].start;
+}
+
+static void forget_before(struct px_store *store, uint64_t from)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < store->mark_count; i++) {
+        if (store->marks[i].start >= from)
+            store->marks[kept++] =
+                (struct px_store_mark){store->marks[i].revision, store->marks[i].start - from};
+    }
+    if (kept == 0) /* only notes on the last revision are left */
+        store->marks[kept++] =
+            (struct px_store_mark){store->marks[store->mark_count - 1].revision, 0};
+    store->mark_count = kept;
+    store->last_line -= from;
+}
+
+static void compact(struct px_store *store)
+{
+    uint64_t size = tn_journal_size(store->journal);
+    uint64_t from;
+
+    if (size <= PX_STORE_COMPACT_BYTES)
+        return;
+    from = kept_from(store);
+    if (size < 2 * (size - from))
+        return;
+    tn_journal_compact(store->journal, from, &store->compact_why);
+    if (tn_journal_size(store->journal) == size - from)
+        forget_before(store, from); /* the file is the new one, whatever failed after that */
+}
+
 static void write_record(struct px_store *store)
 {
-    struct tn_str record = tn_str_of(store->record);
+    uint64_t start = tn_journal_size(store->journal);
 
-    store->error = tn_journal_append(store->journal, record, &store->why);
-    if (store->error || tn_journal_size(store->journal) <= PX_STORE_COMPACT_BYTES ||
-        tn_journal_size(store->journal) < 2 * record.len)
+    store->error = tn_journal_append(store->journal, tn_str_of(store->record), &store->why);
+    if (store->error)
         return;
-    tn_journal_compact(store->journal, record, &store->compact_why);
+    count_line(store, store->revision, start);
+    compact(store);
 }
 
 static void tell_compaction(struct px_store *store)
@@ -117,12 +211,18 @@ static void tell_compaction(struct px_store *store)
     store->compact_why = NULL;
 }
 
+static bool set_record(struct px_store *store, const json_t *record)
+{
+    store->record = tn_json_text(record, JSON_COMPACT);
+    store->revision = (uint64_t)json_integer_value(json_object_get(record, "revision"));
+    return store->record != NULL;
+}
+
 int px_store_append_now(struct px_store *store, const json_t *record, char **ret_why)
 {
     assert(!store->is_writing);
     *ret_why = NULL;
-    store->record = tn_json_text(record, JSON_COMPACT);
-    if (!store->record)
+    if (!set_record(store, record))
         return -ENOMEM;
     write_record(store);
     tell_compaction(store);
@@ -158,8 +258,7 @@ int px_store_append(struct px_store *store, struct tn_loop *loop, const json_t *
     int error;
 
     assert(!store->is_writing);
-    store->record = tn_json_text(record, JSON_COMPACT);
-    if (!store->record)
+    if (!set_record(store, record))
         return -ENOMEM;
     store->on_done = on_done;
     store->context = context;

@@ -2,18 +2,20 @@
  * store: the journal of rules revisions: what a record says, and writing it off the loop.
  *
  * Not for the file's format (lib/journal) and not for deciding what the rules are (rulebook.h).
- * Shape of a record: {"format": 1, "revision": 7, "at": "RFC3339", "what": "weights", "peer": {…}
- * (peer.h), "author"?, "reason"?, "rules": [RULE …], "file": {"main": "16 hex digits" …}}. "file"
+ * Shape of a record: {"format": 1, "revision": 7, "previous"?: 6, "at": "RFC3339", "what":
+ * "weights", "peer": {…} (peer.h), "author"?, "reason"?, "rules": [RULE …], "file": {"main": "16 hex digits" …}}. "file"
  * names the rules of the configuration file by the hash that each had when it was last applied, in
- * their order there. The last record wins. A file that grew beyond 1 MiB is rewritten to its last
- * record. Units: bytes. Errors: 0 or negative errno with a text (malloc'd) that says why.
- * Ownership: px_store_close(), not while a record is being written. Callbacks: on_done once per
- * px_store_append(), from the loop. Threads: control; the writing itself is on a pool thread.
+ * their order there. The last record wins. A file beyond 1 MiB is rewritten to the revisions that
+ * the history keeps (history.h), once it is twice as long as they are. Units: bytes. Errors: 0 or
+ * negative errno with a text (malloc'd) that says why. Ownership: px_store_close(), not while a
+ * record is being written. Callbacks: on_done once per px_store_append(), from the loop. Threads:
+ * control; the writing itself is on a pool thread.
  */
 #ifndef PX_ADMIN_STORE_H
 #define PX_ADMIN_STORE_H
 
 #include "lib/net/control.h"
+#include "proxy/admin/history.h"
 
 #include <jansson.h>
 #include <stdint.h>
@@ -23,9 +25,12 @@
 
 struct px_store;
 
-/* ret_last: the last record (new reference), or NULL when there is none. Damage, another writer or
- * a record of another format refuse. */
-int px_store_open(const char *path, char **ret_why, json_t **ret_last, struct px_store **ret_store);
+/*
+ * ret_last: the last record (new reference), or NULL when there is none. history gets all of them;
+ * NULL: nobody asks. Damage, another writer or a record of another format refuse.
+ */
+int px_store_open(const char *path, struct px_history *history, char **ret_why, json_t **ret_last,
+                  struct px_store **ret_store);
 
 /* Waits for the disk: only before the loop runs. */
 int px_store_append_now(struct px_store *store, const json_t *record, char **ret_why);

@@ -39,9 +39,10 @@ def run(*arguments, cwd=None, admin=None, stdin="", timeout=20):
 
 # --- the program itself ------------------------------------------------------------------------------
 
-VERBS = ["serve", "check", "reload", "get", "status", "route", "set", "explain", "promote", "abort", "drain", "cut", "undrain"]
+VERBS = ["serve", "check", "reload", "get", "status", "route", "set", "explain", "promote", "abort", "drain", "cut", "undrain",
+         "undo", "history"]
 # Those that a version does not have yet: --help says which, and each is refused by name.
-LATER = ["undo", "history", "mirror", "update", "engine", "page"]
+LATER = ["mirror", "update", "engine", "page"]
 COMMANDS = [[v] for v in VERBS] + [["route", s] for s in ("all", "canary", "ab", "shadow")] + \
            [["set", s] for s in ("weights", "share", "mirror", "rules")]
 

@@ -645,13 +645,23 @@ static void test_resources_mirror_report(void **state)
     json_decref(ask(fixture, "GET", "/v1/mirror-report?since=%", "", NULL, 422));
 }
 
-static void test_resources_of_later_versions(void **state)
+static void test_resources_history_and_undo(void **state)
 {
     struct fixture *fixture = *state;
+    json_t *answer;
 
     start(fixture, MAIN);
-    refused(fixture, "POST", "/v1/undo", "{}", 501, "not yet supported");
-    json_decref(ask(fixture, "GET", "/v1/history", "", NULL, 501));
+    json_decref(change(fixture, "PUT", "/v1/share", "{'share':{'green':500000}}", 200));
+    json_decref(change(fixture, "PUT", "/v1/mode", "{'version':'green','mode':'cut'}", 200));
+    json_decref(change(fixture, "POST", "/v1/undo", "{}", 200));
+    answer = ask(fixture, "GET", "/v1/history?n=3", "", NULL, 200);
+    assert_int_equal(json_array_size(json_object_get(answer, "revisions")), 3);
+    json_decref(answer);
+    json_decref(ask(fixture, "GET", "/v1/history", "", NULL, 200));
+    json_decref(ask(fixture, "GET", "/v1/history?n=0", "", NULL, 422));
+    json_decref(ask(fixture, "GET", "/v1/history?n=129", "", NULL, 422));
+    json_decref(ask(fixture, "GET", "/v1/history?m=1", "", NULL, 422));
+    refused(fixture, "POST", "/v1/undo", "{'to_revision':9}", 422, "there is no revision 9 yet");
 }
 
 static void test_resources_get_changes_nothing(void **state)
@@ -872,7 +882,7 @@ int main(void)
         TEST(test_resources_if_match),
         TEST(test_resources_rules_as_yaml),
         TEST(test_resources_mirror_report),
-        TEST(test_resources_of_later_versions),
+        TEST(test_resources_history_and_undo),
         TEST(test_resources_get_changes_nothing),
         TEST(test_metrics_of_what_was_counted),
         TEST(test_metrics_of_mirrors),

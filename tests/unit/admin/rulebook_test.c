@@ -173,7 +173,7 @@ static void test_rulebook_store_of_a_later_format_refuses(void **state)
     json_t *record;
 
     book_write(book, MAIN, STORE);
-    assert_int_equal(px_store_open(book->store, &why, &last, &store), 0);
+    assert_int_equal(px_store_open(book->store, NULL, &why, &last, &store), 0);
     assert_null(last);
     record = edit_json("{'format':2,'revision':1,'rules':[],'file':{}}");
     assert_int_equal(px_store_append_now(store, record, &why), 0);

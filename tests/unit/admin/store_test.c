@@ -76,7 +76,7 @@ static json_t *reopen(struct fixture *fixture)
 
     px_store_close(fixture->store);
     fixture->store = NULL;
-    if (px_store_open(fixture->path, &why, &last, &fixture->store) != 0)
+    if (px_store_open(fixture->path, NULL, &why, &last, &fixture->store) != 0)
         fail_msg("%s", why);
     return last;
 }
@@ -171,20 +171,59 @@ static void test_store_failure_is_told_with_its_reason(void **state)
     assert_non_null(strstr(fixture->why, "store: No such file or directory"));
 }
 
-static void test_store_shrinks_beyond_a_mebibyte(void **state)
+/* Whatever the size of a record: the file is bounded, and the last revisions are in it. */
+static void test_store_growth_is_bounded_and_keeps_the_last_revisions(void **state)
+{
+    static const struct {
+        int pad, records;
+        size_t most;  /* bytes of the file, ever */
+        size_t least; /* revisions kept */
+    } rows[] = {
+        {200, 5000, PX_STORE_COMPACT_BYTES + 1000, PX_HISTORY_MAX},
+        {100000, 300, 2 * PX_HISTORY_BYTES + 300000, 40},
+        {3000000, 12, 4 * 3000000 + 3000000, 2},
+    };
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct px_history history = {0};
+        char *why = NULL;
+        json_t *last = NULL;
+        size_t most = 0;
+
+        unlink(fixture->path);
+        assert_null(reopen(fixture));
+        for (int revision = 1; revision <= rows[i].records; revision++) {
+            append(fixture, revision, rows[i].pad);
+            most = size_of(fixture) > most ? size_of(fixture) : most;
+        }
+        px_store_close(fixture->store);
+        assert_int_equal(px_store_open(fixture->path, &history, &why, &last, &fixture->store), 0);
+        assert_int_equal(json_integer_value(json_object_get(last, "revision")), rows[i].records);
+        json_decref(last);
+        print_message("records of %d: at most %zu bytes, %zu kept\n", rows[i].pad, most,
+                      history.count);
+        assert_true(most <= rows[i].most);
+        assert_true(history.count >= rows[i].least);
+        for (size_t k = 0; k < history.count; k++)
+            assert_int_equal(history.entries[k]->number, rows[i].records - history.count + 1 + k);
+        px_history_deinit(&history);
+    }
+}
+
+/* Notes do not count as revisions, and do not make the file grow without end either. */
+static void test_store_notes_on_one_revision_are_bounded(void **state)
 {
     struct fixture *fixture = *state;
-    int revision = 0;
 
     assert_null(reopen(fixture));
-    do
-        append(fixture, ++revision, 100000);
-    while (revision < 10 || size_of(fixture) > 500000);
-    assert_in_range(revision, 11, 12);
-    assert_true(size_of(fixture) < 110000);
-    expect_last(fixture, revision);
-    append(fixture, revision + 1, 1);
-    expect_last(fixture, revision + 1);
+    append(fixture, 1, 100);
+    for (int i = 0; i < 60; i++)
+        append(fixture, 2, 1000000);
+    assert_true(size_of(fixture) < (size_t)40 * 1024 * 1024);
+    expect_last(fixture, 2);
+    append(fixture, 3, 100);
+    expect_last(fixture, 3);
 }
 
 static void test_store_that_cannot_shrink_goes_on(void **state)
@@ -193,11 +232,13 @@ static void test_store_that_cannot_shrink_goes_on(void **state)
 
     assert_null(reopen(fixture));
     is_rename_broken = true;
-    for (int revision = 1; revision <= 15; revision++)
+    for (int revision = 1; revision <= 100; revision++)
         append(fixture, revision, 100000);
-    assert_true(size_of(fixture) > PX_STORE_COMPACT_BYTES);
+    assert_true(size_of(fixture) > 2 * PX_HISTORY_BYTES);
     is_rename_broken = false;
-    expect_last(fixture, 15);
+    append(fixture, 101, 1);
+    assert_true(size_of(fixture) <= PX_HISTORY_BYTES);
+    expect_last(fixture, 101);
 }
 
 static void test_store_refuses_what_is_no_record(void **state)
@@ -225,7 +266,7 @@ static void test_store_refuses_what_is_no_record(void **state)
         px_store_close(fixture->store);
         fixture->store = NULL;
         json_decref(json);
-        assert_int_equal(px_store_open(fixture->path, &why, &last, &store), -EBADMSG);
+        assert_int_equal(px_store_open(fixture->path, NULL, &why, &last, &store), -EBADMSG);
         if (!strstr(why, rows[i].part) || !strstr(why, "store:1: "))
             fail_msg("%s: %s", rows[i].record, why);
         free(why);
@@ -239,7 +280,8 @@ int main(void)
         TEST(test_store_last_record_wins),
         TEST(test_store_appends_on_another_thread),
         TEST(test_store_failure_is_told_with_its_reason),
-        TEST(test_store_shrinks_beyond_a_mebibyte),
+        TEST(test_store_growth_is_bounded_and_keeps_the_last_revisions),
+        TEST(test_store_notes_on_one_revision_are_bounded),
         TEST(test_store_that_cannot_shrink_goes_on),
         TEST(test_store_refuses_what_is_no_record),
     };

@@ -89,12 +89,12 @@ static void test_revision_is_a_number(void **state)
     uint64_t revision = 77;
 
     (void)state;
-    assert_null(cli_parse_revision("7", &revision));
+    assert_null(cli_parse_revision("--if-revision", "7", &revision));
     assert_int_equal(revision, 7);
-    expect_why(cli_parse_revision("r7", &revision),
+    expect_why(cli_parse_revision("--if-revision", "r7", &revision),
                "--if-revision 'r7': expected a revision as 'turnout get' shows it, for example 7");
-    free(cli_parse_revision("-1", &revision));
-    free(cli_parse_revision("99999999999999999999", &revision));
+    free(cli_parse_revision("--if-revision", "-1", &revision));
+    free(cli_parse_revision("--if-revision", "99999999999999999999", &revision));
     assert_int_equal(revision, 7);
 }
 

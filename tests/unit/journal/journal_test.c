@@ -197,6 +197,8 @@ static void spill(const char *path, const char *bytes, size_t len)
     fclose(file);
 }
 
+#define FIRST_LINE (7 + TN_JOURNAL_OVERHEAD) /* of three_records, and of its second */
+
 static void three_records(struct fixture *fixture)
 {
     struct tn_journal *journal = open_good(fixture);
@@ -443,7 +445,7 @@ static void test_journal_record_must_be_one_line(void **state)
 
     assert_int_equal(tn_journal_append(journal, TN_STR("a\nb"), NULL), -EINVAL);
     assert_int_equal(tn_journal_append(journal, TN_STR(""), NULL), -EINVAL);
-    assert_int_equal(tn_journal_compact(journal, TN_STR("a\nb"), NULL), -EINVAL);
+    assert_int_equal(tn_journal_compact(journal, 1, NULL), -EINVAL);
     assert_int_equal(tn_journal_size(journal), 0);
     tn_journal_close(journal);
 }
@@ -547,20 +549,50 @@ static void test_journal_file_removed_is_not_written(void **state)
     tn_journal_close(journal);
 }
 
-static void test_journal_compact_keeps_one_record_and_goes_on(void **state)
+static void test_journal_compact_keeps_the_last_records_and_goes_on(void **state)
 {
     struct fixture *fixture = *state;
     struct tn_journal *journal;
 
     three_records(fixture);
     journal = open_good(fixture);
-    assert_int_equal(tn_journal_compact(journal, TN_STR("all"), NULL), 0);
-    assert_int_equal(tn_journal_size(journal), 16 + 1 + 3 + 1);
+    assert_int_equal(tn_journal_compact(journal, FIRST_LINE, NULL), 0);
+    assert_int_equal(tn_journal_size(journal), FIRST_LINE + 13 + TN_JOURNAL_OVERHEAD);
     append(journal, "next");
     open_bad(fixture, -EAGAIN, "in use");
     tn_journal_close(journal);
     tn_journal_close(open_good(fixture));
-    assert_string_equal(fixture->seen, "all|next|");
+    assert_string_equal(fixture->seen, "{\"b\":2}|{\"c\":\"three\"}|next|");
+}
+
+static void test_journal_compact_from_within_a_line_or_of_a_damaged_one_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    char before[256];
+    char after[256];
+    char *why = NULL;
+    size_t len;
+    struct tn_journal *journal;
+    FILE *file;
+
+    three_records(fixture);
+    journal = open_good(fixture);
+    assert_int_equal(tn_journal_compact(journal, FIRST_LINE + 3, NULL), -EBADMSG);
+    file = fopen(fixture->path, "r+");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 2 * FIRST_LINE - 2, SEEK_SET), 0);
+    assert_int_equal(fputc('!', file), '!');
+    assert_int_equal(fclose(file), 0);
+    len = slurp(fixture->path, before, sizeof(before));
+    assert_int_equal(tn_journal_compact(journal, FIRST_LINE, &why), -EBADMSG);
+    assert_non_null(strstr(why, "is damaged"));
+    free(why);
+    assert_int_equal(slurp(fixture->path, after, sizeof(after)), len);
+    assert_memory_equal(before, after, len);
+    assert_int_equal(tn_journal_compact(journal, 2 * FIRST_LINE, NULL), 0); /* only what is kept */
+    tn_journal_close(journal);
+    tn_journal_close(open_good(fixture));
+    assert_string_equal(fixture->seen, "{\"c\":\"three\"}|");
 }
 
 /* Each step of the rewriting fails in turn: the old file stays, nothing is left lying about, and
@@ -583,7 +615,7 @@ static void test_journal_compact_that_fails_leaves_the_file(void **state)
             faults.fsync_left = 0;
         if (step == 2)
             faults.rename_left = 0;
-        error = tn_journal_compact(journal, TN_STR("all"), &why);
+        error = tn_journal_compact(journal, FIRST_LINE, &why);
         assert_int_equal(error, step == 0 ? -ENOSPC : -EIO);
         assert_non_null(strstr(why, "cannot rewrite"));
         free(why);
@@ -606,12 +638,17 @@ static void test_journal_compact_without_folder_sync_appends_to_the_new_file(voi
     three_records(fixture);
     journal = open_good(fixture);
     faults.fsync_left = 1;
-    assert_int_equal(tn_journal_compact(journal, TN_STR("all"), NULL), -EIO);
+    assert_int_equal(tn_journal_compact(journal, 2 * FIRST_LINE, NULL), -EIO);
+    faults.fsync_left = 0; /* a crash could bring the old file back: nothing may be answered yet */
+    assert_int_equal(tn_journal_append(journal, TN_STR("lost"), NULL), -EIO);
     no_faults();
     append(journal, "next");
+    faults.fsync_left = 0; /* once is enough */
+    append(journal, "last");
+    no_faults();
     tn_journal_close(journal);
     tn_journal_close(open_good(fixture));
-    assert_string_equal(fixture->seen, "all|next|");
+    assert_string_equal(fixture->seen, "{\"c\":\"three\"}|next|last|");
 }
 
 static void test_journal_compact_replaces_a_left_over_temporary_file(void **state)
@@ -623,7 +660,7 @@ static void test_journal_compact_replaces_a_left_over_temporary_file(void **stat
     snprintf(temporary, sizeof(temporary), "%s.tmp", fixture->path);
     spill(temporary, "half", 4);
     journal = open_good(fixture);
-    assert_int_equal(tn_journal_compact(journal, TN_STR("all"), NULL), 0);
+    assert_int_equal(tn_journal_compact(journal, 0, NULL), 0);
     tn_journal_close(journal);
     assert_int_equal(access(temporary, F_OK), -1);
 }
@@ -653,7 +690,8 @@ int main(void)
         TEST(test_journal_torn_end_is_undone_before_the_next_append),
         TEST(test_journal_file_changed_by_others_is_not_written),
         TEST(test_journal_file_removed_is_not_written),
-        TEST(test_journal_compact_keeps_one_record_and_goes_on),
+        TEST(test_journal_compact_keeps_the_last_records_and_goes_on),
+        TEST(test_journal_compact_from_within_a_line_or_of_a_damaged_one_is_refused),
         TEST(test_journal_compact_that_fails_leaves_the_file),
         TEST(test_journal_compact_without_folder_sync_appends_to_the_new_file),
         TEST(test_journal_compact_replaces_a_left_over_temporary_file),

@@ -1,0 +1,72 @@
+"""What was changed, by whom and why; and back again: history and undo of the real proxy."""
+import json
+import time
+
+import pytest
+
+from line import config, rule
+
+STORE = {"store": {"file": "./turnout.store"}}
+
+
+@pytest.fixture
+def line(start_fleet, start_proxy):
+    """One blue, one green, all traffic to blue, with a store."""
+    return start_proxy(config(start_fleet(blue=1, green=1), rule({"blue": 1}, stable="blue"), **STORE))
+
+
+def history(proxy, *arguments):
+    return json.loads(proxy.verb("history", "-o", "json", *arguments))["revisions"]
+
+
+def weights(proxy, name="main"):
+    rules = json.loads(proxy.verb("get", "-o", "json"))["rules"]
+    return next(r["weights"] for r in rules if r["name"] == name)
+
+
+def test_history_tells_who_did_what_and_why(line):
+    line.verb("set", "share", "green=10%", "--author", "ann", "--reason", "first users")
+    line.verb("drain", "green", "--timeout", "5m")
+    line.verb("undrain", "green")
+    line.verb("abort", "--reason", "errors")
+    table = line.verb("history").splitlines()
+    assert [t.split()[0] for t in table] == ["REVISION", "5", "4", "3", "2", "1"]
+    assert table[0].split() == ["REVISION", "TIME", "WHAT", "RULE", "CHANGE", "BY", "REASON"]
+    assert "abort" in table[1] and "blue 90% -> 100%, green 10% -> -" in table[1] and "errors" in table[1]
+    assert "green draining -> active" in table[2] and "green active -> draining" in table[3]
+    assert "blue 100% -> 90%, green - -> 10%" in table[4] and "ann  first users" in table[4]
+    assert "start" in table[5]
+    two = history(line, "-n", "2")
+    assert [e["revision"] for e in two] == [5, 4] and all(e["durable"] for e in two)
+    assert line.verb("history", "-n", "1", "-o", "yaml").startswith("revision: 5\n")
+    for bad, words in (("0", "n must be a whole number"), ("x", "expected how many revisions")):
+        done = line.verb("history", "-n", bad, check=False)
+        assert done.returncode in (1, 2) and words in done.stderr
+
+
+def test_undo_and_redo_survive_a_restart(line):
+    line.verb("set", "weights", "blue=3,green=1")
+    line.verb("cut", "green", "--reason", "disk")
+    assert "green    cut     active" in line.verb("undo", "--reason", "disk is fine")
+    line.stop()
+    line.start()
+    line.wait_ready()
+    assert "as of revision 3: cut of" in line.verb("undo")
+    assert "to 3" in line.verb("history").splitlines()[1]
+    assert weights(line) == {"blue": 3, "green": 1}
+    line.verb("undo", "--to-revision", "1")
+    assert weights(line) == {"blue": 1}
+    done = line.verb("undo", "--to-revision", "77", check=False)
+    assert done.returncode == 1 and "there is no revision 77 yet: the rules are at 6" in done.stderr
+    done = line.verb("undo", "--if-revision", "2", check=False)
+    assert done.returncode == 3
+    assert "dry run" in line.verb("undo", "--dry-run")
+    assert [e["revision"] for e in history(line)] == [6, 5, 4, 3, 2, 1]
+
+
+def test_history_without_a_store_says_that_it_will_be_gone(start_fleet, start_proxy):
+    proxy = start_proxy(config(start_fleet(blue=1, green=1), rule({"blue": 1}, stable="blue")))
+    proxy.verb("set", "share", "green=10%")
+    assert "kept in memory only" in proxy.verb("history")
+    proxy.verb("undo")
+    assert weights(proxy) == {"blue": 1}
