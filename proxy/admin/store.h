@@ -3,13 +3,13 @@
  *
  * Not for the file's format (lib/journal) and not for deciding what the rules are (rulebook.h).
  * Shape of a record: {"format": 1, "revision": 7, "previous"?: 6, "at": "RFC3339", "what":
- * "weights", "peer": {…} (peer.h), "author"?, "reason"?, "rules": [RULE …], "file": {"main": "16 hex digits" …}}. "file"
- * names the rules of the configuration file by the hash that each had when it was last applied, in
- * their order there. The last record wins. A file beyond 1 MiB is rewritten to the revisions that
- * the history keeps (history.h), once it is twice as long as they are. Units: bytes. Errors: 0 or
- * negative errno with a text (malloc'd) that says why. Ownership: px_store_close(), not while a
- * record is being written. Callbacks: on_done once per px_store_append(), from the loop. Threads:
- * control; the writing itself is on a pool thread.
+ * "weights", "peer": {…} (peer.h), "author"?, "reason"?, "rules": [RULE …], "file": {"main": "16
+ * hex digits" …}}. "file" names the rules of the configuration file by the hash that each had when
+ * it was last applied, in their order there. The last record wins. A file beyond 1 MiB is rewritten
+ * to the revisions that the history keeps (history.h), once it is twice as long as they are. Units:
+ * bytes. Errors: 0 or negative errno with a text (malloc'd) that says why. Ownership:
+ * px_store_close(), not while a record is being written. Callbacks: on_done once per
+ * px_store_append(), from the loop. Threads: control; the writing itself is on a pool thread.
  */
 #ifndef PX_ADMIN_STORE_H
 #define PX_ADMIN_STORE_H

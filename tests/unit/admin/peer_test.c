@@ -86,7 +86,7 @@ static json_t *recorded(struct book *book)
     char *why = NULL;
 
     book_close(book);
-    assert_int_equal(px_store_open(book->store, &why, &record, &store), 0);
+    assert_int_equal(px_store_open(book->store, NULL, &why, &record, &store), 0);
     px_store_close(store);
     return record;
 }
