@@ -1,7 +1,9 @@
 #include "lib/api/connection.h"
+#include "lib/api/handover.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* How many may be told "503" at a time when all others are busy; more are closed without a word. */
 #define REFUSED_MAX 8
@@ -157,6 +159,29 @@ int tn_api_open_tcp(const struct tn_api_options *options, const struct sockaddr 
     return 0;
 }
 
+int tn_api_take(const struct tn_api_options *options, int fd, const char *unlink_path,
+                struct tn_api_server **ret_server)
+{
+    struct tn_api_server *server = new_server(options, unlink_path ? AF_UNIX : AF_INET);
+    int error;
+
+    if (server && unlink_path)
+        server->users = tn_api_users_new(options->loop);
+    if (!server || (unlink_path && !server->users)) {
+        free(server);
+        close(fd);
+        return -ENOMEM;
+    }
+    error = tn_listener_hold(&server->listener, options->loop, fd, unlink_path, &listener_ops);
+    if (error) {
+        tn_api_users_free(server->users);
+        free(server);
+        return error;
+    }
+    *ret_server = server;
+    return 0;
+}
+
 int tn_api_address(const struct tn_api_server *server, struct sockaddr_storage *ret_address)
 {
     return tn_listener_address(&server->listener, ret_address);
@@ -175,4 +200,5 @@ void tn_api_close(struct tn_api_server *server, void (*on_closed)(void *context)
         next = node->next;
         tn_api_connection_close(TN_CONTAINER_OF(node, struct tn_api_connection, node));
     }
+    check_closed(server); /* a retired one may have nothing left to wait for */
 }

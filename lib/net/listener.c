@@ -130,31 +130,53 @@ static void on_ready(uv_poll_t *poll, int status, int events)
         pause_accepting(listener, error);
 }
 
-/* From here on connections come. */
-static int start(struct tn_listener *listener, struct tn_loop *loop)
+int tn_listener_hold(struct tn_listener *listener, struct tn_loop *loop, int fd,
+                     const char *unlink_path, const struct tn_listener_ops *ops)
+{
+    int error = 0;
+
+    memset(listener, 0, sizeof(*listener));
+    listener->ops = ops;
+    listener->fd = fd;
+    if (unlink_path) {
+        listener->unlink_path = strdup(unlink_path);
+        error = listener->unlink_path ? 0 : -ENOMEM;
+    }
+    if (!error)
+        error = uv_poll_init(&loop->uv, &listener->uv.poll, fd);
+    if (error) {
+        close(fd);
+        listener->fd = -1;
+        free(listener->unlink_path);
+        listener->unlink_path = NULL;
+        return error;
+    }
+    listener->is_open = true;
+    tn_deadline_init(&listener->again, on_again);
+    return 0;
+}
+
+int tn_listener_start(struct tn_listener *listener)
 {
     int error = listen(listener->fd, BACKLOG) == 0 ? 0 : -errno;
 
     if (!error)
-        error = uv_poll_init(&loop->uv, &listener->uv.poll, listener->fd);
-    if (error)
-        return error;
-    listener->is_open = true;
-    tn_deadline_init(&listener->again, on_again);
-    return watch_for(listener, UV_READABLE);
+        error = watch_for(listener, UV_READABLE);
+    if (!error)
+        listener->is_started = true;
+    return error;
 }
 
 /* A listener that did not come to be. */
 static void undo(struct tn_listener *listener, struct tn_loop *loop)
 {
-    if (listener->is_open) {
-        listener->is_open = false;
-        /* the memory is the caller's and may go at once: wait for the handle here */
-        uv_close(&listener->uv.handle, NULL);
-        uv_run(&loop->uv, UV_RUN_NOWAIT);
-    }
-    if (listener->fd >= 0)
-        close(listener->fd);
+    if (!listener->is_open)
+        return;
+    listener->is_open = false;
+    /* the memory is the caller's and may go at once: wait for the handle here */
+    uv_close(&listener->uv.handle, NULL);
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
+    close(listener->fd);
     listener->fd = -1;
     free(listener->unlink_path);
     listener->unlink_path = NULL;
@@ -171,15 +193,13 @@ static int set(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof(value)) == 0 ? 0 : -errno;
 }
 
-static int open_socket(struct tn_listener *listener, const struct sockaddr *address,
-                       bool reuse_port)
+int tn_listener_bind_tcp(const struct sockaddr *address, bool reuse_port, int *ret_fd)
 {
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int error;
 
     if (fd < 0)
         return -errno;
-    listener->fd = fd;
     /* connections of an earlier process that are being forgotten are no hindrance */
     error = set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (!error && reuse_port)
@@ -193,21 +213,28 @@ static int open_socket(struct tn_listener *listener, const struct sockaddr *addr
         error = set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, TN_STREAM_KERNEL_BYTES);
     if (!error && bind(fd, address, size_of(address)) != 0)
         error = -errno;
-    return error;
+    if (error) {
+        close(fd);
+        return error;
+    }
+    *ret_fd = fd;
+    return 0;
 }
 
 int tn_listener_open_tcp(struct tn_listener *listener, struct tn_loop *loop,
                          const struct sockaddr *address, bool reuse_port,
                          const struct tn_listener_ops *ops)
 {
+    int fd;
     int error;
 
     memset(listener, 0, sizeof(*listener));
-    listener->ops = ops;
-    listener->fd = -1;
-    error = open_socket(listener, address, reuse_port);
+    error = tn_listener_bind_tcp(address, reuse_port, &fd);
     if (!error)
-        error = start(listener, loop);
+        error = tn_listener_hold(listener, loop, fd, NULL, ops);
+    if (error)
+        return error;
+    error = tn_listener_start(listener);
     if (error)
         undo(listener, loop);
     return error;
@@ -215,11 +242,11 @@ int tn_listener_open_tcp(struct tn_listener *listener, struct tn_loop *loop,
 
 int tn_listener_probe(const struct sockaddr *address)
 {
-    struct tn_listener probe = {.fd = -1};
-    int error = open_socket(&probe, address, false);
+    int fd;
+    int error = tn_listener_bind_tcp(address, false, &fd);
 
-    if (probe.fd >= 0)
-        close(probe.fd);
+    if (!error)
+        close(fd);
     return error;
 }
 
@@ -249,51 +276,51 @@ static int clear_dead_socket(const char *path)
     return error;
 }
 
-static int bind_unix(struct tn_listener *listener, const char *path, mode_t mode)
+static int bind_unix(const char *path, mode_t mode, int *ret_fd)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     mode_t old_mask;
+    int fd;
     int error;
 
     memcpy(address.sun_path, path, strlen(path) + 1);
-    listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (listener->fd < 0)
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
         return -errno;
     /* Made with the final mode from the start: no moment at which others could connect. */
     old_mask = umask((mode_t)(~mode & 0777));
-    error =
-        bind(listener->fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : -errno;
+    error = bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : -errno;
     umask(old_mask);
-    if (error)
+    if (error) {
+        close(fd);
         return error;
-    listener->unlink_path = strdup(path);
-    if (listener->unlink_path)
-        return 0;
-    unlink(path);
-    return -ENOMEM;
+    }
+    *ret_fd = fd;
+    return 0;
 }
 
 int tn_listener_open_unix(struct tn_listener *listener, struct tn_loop *loop, const char *path,
                           mode_t mode, const struct tn_listener_ops *ops)
 {
+    int fd = -1;
     int error;
 
     memset(listener, 0, sizeof(*listener));
-    listener->ops = ops;
-    listener->fd = -1;
     if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
         return -ENAMETOOLONG;
     error = clear_dead_socket(path);
+    if (!error)
+        error = bind_unix(path, mode, &fd);
     if (error)
         return error;
-    error = bind_unix(listener, path, mode);
-    if (!error)
-        error = start(listener, loop);
-    if (error) {
-        if (listener->unlink_path)
-            unlink(path);
-        undo(listener, loop);
+    error = tn_listener_hold(listener, loop, fd, path, ops);
+    if (!error) {
+        error = tn_listener_start(listener);
+        if (error)
+            undo(listener, loop);
     }
+    if (error)
+        unlink(path);
     return error;
 }
 
@@ -332,6 +359,16 @@ static void on_uv_close(uv_handle_t *handle)
     listener->ops->on_closed(listener);
 }
 
+static void close_socket(struct tn_listener *listener)
+{
+    listener->is_open = false;
+    tn_deadline_clear(loop_of(listener), &listener->again);
+    /* first out of epoll, which would go on with a socket that another process has, too */
+    uv_close(&listener->uv.handle, on_uv_close);
+    close(listener->fd);
+    listener->fd = -1;
+}
+
 void tn_listener_close(struct tn_listener *listener)
 {
     int error;
@@ -339,13 +376,15 @@ void tn_listener_close(struct tn_listener *listener)
     if (!listener->is_open)
         return;
     /* What became ready since the loop last polled is accepted; what a filter holds off is not. */
-    if (is_tcp(listener))
+    if (listener->is_started && is_tcp(listener))
         accept_some(listener, UINT_MAX, &error);
-    listener->is_open = false;
-    tn_deadline_clear(loop_of(listener), &listener->again);
-    if (listener->unlink_path)
+    if (listener->is_started && listener->unlink_path)
         unlink(listener->unlink_path);
-    uv_close(&listener->uv.handle, on_uv_close);
-    close(listener->fd);
-    listener->fd = -1;
+    close_socket(listener);
+}
+
+void tn_listener_release(struct tn_listener *listener)
+{
+    if (listener->is_open)
+        close_socket(listener);
 }

@@ -47,6 +47,7 @@ struct tn_listener {
     struct tn_deadline again; /* while pausing */
     char *unlink_path;        /* Unix socket to remove at close; NULL: TCP */
     bool is_open;
+    bool is_started;
 };
 
 /* reuse_port: several loops share the address. */
@@ -63,6 +64,18 @@ int tn_listener_probe(const struct sockaddr *address);
 int tn_listener_open_unix(struct tn_listener *listener, struct tn_loop *loop, const char *path,
                           mode_t mode, const struct tn_listener_ops *ops);
 
+/*
+ * The same in steps, for sockets that come from elsewhere or that must not be listened on yet. bind:
+ * a socket that nobody can connect to; any thread. hold: takes a socket over (closes it on failure)
+ * that is bound, or that listens already, perhaps in another process, too; accepts nothing before
+ * start. unlink_path: NULL for TCP. A listener that was never started closes without a trace: what
+ * is queued on its socket, and its file, are others'.
+ */
+int tn_listener_bind_tcp(const struct sockaddr *address, bool reuse_port, int *ret_fd);
+int tn_listener_hold(struct tn_listener *listener, struct tn_loop *loop, int fd,
+                     const char *unlink_path, const struct tn_listener_ops *ops);
+int tn_listener_start(struct tn_listener *listener);
+
 /* The address it got (port 0 is resolved). */
 int tn_listener_address(const struct tn_listener *listener, struct sockaddr_storage *ret_address);
 
@@ -75,5 +88,9 @@ int tn_listener_refuse_new(struct tn_listener *listener);
 
 /* Accepts what is queued already, then closes. Best some 100 ms after tn_listener_refuse_new(). */
 void tn_listener_close(struct tn_listener *listener);
+
+/* Closes it here only: the socket, with what is queued on it, and its file are another process's
+ * from now on. */
+void tn_listener_release(struct tn_listener *listener);
 
 #endif

@@ -117,6 +117,9 @@ static inline struct tn_loop *tn_stream_loop(const struct tn_stream *stream)
     return TN_CONTAINER_OF(stream->uv.handle.loop, struct tn_loop, uv);
 }
 
+/* The socket itself; still the stream's. */
+int tn_stream_descriptor(const struct tn_stream *stream, int *ret_fd);
+
 int tn_stream_peer(const struct tn_stream *stream, struct sockaddr_storage *ret_address);
 
 /*

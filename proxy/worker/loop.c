@@ -1,4 +1,4 @@
-#include "proxy/worker/loop.h"
+#include "proxy/worker/doors.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -8,61 +8,6 @@
 #include <string.h>
 
 #define TICK_MS 1000
-#define REFUSE_MS 100 /* between refusing new connections and closing the listeners */
-
-static struct tn_stream *on_accept(struct tn_listener *listener);
-static void on_accepted(struct tn_listener *listener, struct tn_stream *stream);
-static void on_accept_failed(struct tn_listener *listener, struct tn_stream *stream, int error);
-static void on_starved(struct tn_listener *listener, int error);
-static void on_listener_closed(struct tn_listener *listener);
-
-static const struct tn_listener_ops listener_ops = {
-    .on_accept = on_accept,
-    .on_accepted = on_accepted,
-    .on_failed = on_accept_failed,
-    .on_starved = on_starved,
-    .on_closed = on_listener_closed,
-};
-
-static struct px_data_loop *loop_of(const struct tn_listener *listener)
-{
-    return TN_CONTAINER_OF(listener->uv.handle.loop, struct px_data_loop, loop.uv);
-}
-
-static struct tn_stream *on_accept(struct tn_listener *listener)
-{
-    struct px_data_loop *loop = loop_of(listener);
-    const struct px_listen *listen =
-        &loop->workers->options.config->listens[listener - loop->listeners];
-
-    return px_session_accept(&loop->session, AF_INET, listen->proxy_protocol);
-}
-
-static void on_accepted(struct tn_listener *listener, struct tn_stream *stream)
-{
-    px_session_accepted(&loop_of(listener)->session, stream);
-}
-
-static void on_accept_failed(struct tn_listener *listener, struct tn_stream *stream, int error)
-{
-    (void)error;
-    px_session_accept_failed(&loop_of(listener)->session, stream);
-}
-
-/* Whoever waits in the kernel's queue comes before connections that nobody uses. */
-static void on_starved(struct tn_listener *listener, int error)
-{
-    struct px_data_loop *loop = loop_of(listener);
-
-    (void)error;
-    loop->stats->accept_failures++;
-    px_pool_shed_idle(loop->pool);
-}
-
-static void on_listener_closed(struct tn_listener *listener)
-{
-    loop_of(listener)->listeners_open--;
-}
 
 static void on_mirror_end(void *context, const struct px_mirror_end *end)
 {
@@ -154,8 +99,7 @@ static void on_stop_timer(struct tn_timer *timer)
 
     if (loop->stop_step == 1) {
         loop->stop_step = 2;
-        for (uint32_t i = 0; i < loop->listener_count; i++)
-            tn_listener_close(&loop->listeners[i]);
+        px_doors_close(loop);
         tn_timer_start(&loop->stop, loop->grace_ms, 0);
         px_session_stop(&loop->session);
         return;
@@ -174,9 +118,8 @@ void px_data_loop_stop(struct px_data_loop *loop, uint64_t grace_ms)
     }
     loop->stop_step = 1;
     loop->grace_ms = grace_ms;
-    for (uint32_t i = 0; i < loop->listener_count; i++)
-        tn_listener_refuse_new(&loop->listeners[i]);
-    tn_timer_start(&loop->stop, REFUSE_MS, 0);
+    px_doors_refuse(loop);
+    tn_timer_start(&loop->stop, PX_DOOR_REFUSE_MS, 0);
 }
 
 static void on_failing(struct px_session *session, struct px_endpoint *endpoint)
@@ -191,49 +134,6 @@ static void on_suspect(struct px_session *session)
     const struct px_data_loop *loop = session->context;
 
     px_workers_tell_suspect(loop->workers);
-}
-
-static int open_listener(struct px_data_loop *loop, uint32_t i, char **ret_why)
-{
-    const struct px_config *config = loop->workers->options.config;
-    const struct px_address *address = &config->listens[i].address;
-    struct sockaddr_storage sa = address->sa;
-    int error = 0;
-
-    /* Port 0 is chosen by the first loop; the others share what it got. */
-    if (loop->number > 0)
-        sa = loop->workers->addresses[i];
-    else if (loop->workers->loop_count > 1)
-        error = tn_listener_probe((const struct sockaddr *)&sa);
-    if (!error)
-        error = tn_listener_open_tcp(&loop->listeners[i], &loop->loop, (const struct sockaddr *)&sa,
-                                     loop->workers->loop_count > 1, &listener_ops);
-    if (error) {
-        if (asprintf(ret_why, "cannot listen on %s: %s", address->text, strerror(-error)) < 0)
-            *ret_why = NULL;
-        return error;
-    }
-    loop->listener_count++;
-    loop->listeners_open++;
-    if (loop->number == 0)
-        return tn_listener_address(&loop->listeners[i], &loop->workers->addresses[i]);
-    return 0;
-}
-
-static int open_listeners(struct px_data_loop *loop, char **ret_why)
-{
-    const struct px_config *config = loop->workers->options.config;
-
-    loop->listeners = calloc(config->listen_count, sizeof(*loop->listeners));
-    if (!loop->listeners)
-        return -ENOMEM;
-    for (uint32_t i = 0; i < config->listen_count; i++) {
-        int error = open_listener(loop, i, ret_why);
-
-        if (error)
-            return error;
-    }
-    return 0;
 }
 
 static int init_session(struct px_data_loop *loop)
@@ -302,10 +202,7 @@ static int init_parts(struct px_data_loop *loop, char **ret_why)
             *ret_why = NULL;
         return error;
     }
-    error = init_session(loop);
-    if (error)
-        return error;
-    return open_listeners(loop, ret_why);
+    return init_session(loop);
 }
 
 int px_data_loop_init(struct px_data_loop *loop, struct px_workers *workers, uint32_t number,
@@ -316,6 +213,7 @@ int px_data_loop_init(struct px_data_loop *loop, struct px_workers *workers, uin
     memset(loop, 0, sizeof(*loop));
     loop->workers = workers;
     loop->number = number;
+    tn_list_init(&loop->doors);
     loop->is_clean = true;
     loop->is_loop_clean = true;
     loop->log.fd = -1;
@@ -337,8 +235,7 @@ void px_data_loop_undo(struct px_data_loop *loop)
 {
     if (!loop->has_loop)
         return;
-    for (uint32_t i = 0; i < loop->listener_count; i++)
-        tn_listener_close(&loop->listeners[i]);
+    px_doors_close(loop);
     if (loop->mirrors)
         px_mirrors_stop(loop->mirrors);
     if (loop->has_queue)
@@ -358,7 +255,6 @@ void px_data_loop_deinit(struct px_data_loop *loop)
     px_route_loop_deinit(&loop->session.route);
     px_mirrors_free(loop->mirrors);
     free(loop->pool);
-    free(loop->listeners);
     px_stats_free(loop->stats);
 }
 

@@ -64,9 +64,7 @@ struct px_data_loop {
     bool is_running; /* the thread was started and not joined */
     struct tn_loop loop;
     struct tn_mailbox mailbox;
-    struct tn_listener *listeners;
-    uint32_t listener_count;
-    uint32_t listeners_open;
+    struct tn_list doors; /* doors.h */
     struct px_limits limits; /* of the current snapshot: what session, pool and mirrors look at */
     struct px_session session;
     struct px_pool *pool;
@@ -99,8 +97,9 @@ struct px_workers {
     _Atomic uint32_t mirror_in_flight;
     _Atomic bool is_memory_full;
     struct px_queue_board board;
-    struct sockaddr_storage *addresses; /* that the listeners got */
-    uint32_t running;                   /* loops that have not stopped */
+    struct tn_list doors;     /* doors.h */
+    struct tn_list new_doors; /* bound for a change that is not in force yet */
+    uint32_t running;         /* loops that have not stopped */
     struct px_loops_call prepare, publish;
     struct px_break_call break_off;
     pthread_mutex_t start_lock; /* held until every thread is there */

@@ -19,12 +19,23 @@
 
 struct px_workers;
 
+/* A listening socket, as one process passes it on to the next. */
+struct px_socket {
+    const char *text; /* as `listen` has it */
+    struct sockaddr_storage address;
+    int fd;
+    bool is_taken; /* out: a loop has it, and the descriptor */
+};
+
 struct px_workers_options {
     struct tn_loop *control;
     struct px_config *config; /* listen, limits, access log; outlives the workers */
     uint32_t thread_count;    /* resolved: at least 1 */
     uint64_t proxy_id;
     struct px_snapshot *snapshot; /* the first one */
+    struct px_socket *sockets;    /* of another process, used instead of new ones; outlive _new */
+    uint32_t socket_count;
+    bool is_held; /* nobody listens before px_workers_start_listening() */
     /* Requests to this endpoint fail (session.h, on_failing). It is alive during the call. May be
      * NULL. */
     void (*on_failing)(void *context, struct px_endpoint *endpoint);
@@ -95,6 +106,24 @@ void px_workers_stop(struct px_workers *workers, uint64_t grace_ms,
  * memory goes when the control loop turns once more.
  */
 void px_workers_free(struct px_workers *workers);
+
+/*
+ * For a change of `listen`: bind opens what is new in the config, all or nothing (ret_why as
+ * px_workers_new); then either unbind, or listen, which takes what is new, and closes what the
+ * config has no more without losing a connection. Before the loops are asked to switch.
+ */
+int px_workers_bind(struct px_workers *workers, const struct px_config *config, char **ret_why);
+void px_workers_unbind(struct px_workers *workers);
+void px_workers_listen(struct px_workers *workers, const struct px_config *config);
+
+/* The other process has let go of its sockets: ours now. */
+void px_workers_start_listening(struct px_workers *workers);
+
+/* The i-th listening socket; the descriptor stays the loops'. False: there are no more. */
+bool px_workers_socket(const struct px_workers *workers, uint32_t i, struct px_socket *ret_socket);
+
+/* All sockets of that address are another process's now: a stop only lets go of them. */
+void px_workers_give(struct px_workers *workers, const char *text);
 
 /* The address that the i-th `listen` entry got (port 0 resolved). */
 int px_workers_address(const struct px_workers *workers, uint32_t i,

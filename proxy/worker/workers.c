@@ -1,4 +1,4 @@
-#include "proxy/worker/loop.h"
+#include "proxy/worker/doors.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,15 +10,6 @@
 /* Descriptors that are not client connections: listeners, loops, logs, admin readers, probes,
  * files. */
 #define RESERVED_DESCRIPTORS 256
-
-int px_workers_address(const struct px_workers *workers, uint32_t i,
-                       struct sockaddr_storage *ret_address)
-{
-    if (i >= workers->options.config->listen_count)
-        return -ENOENT;
-    *ret_address = workers->addresses[i];
-    return 0;
-}
 
 /* Everything that the hard limit gives. */
 static void raise_descriptor_limit(void)
@@ -91,10 +82,9 @@ int px_workers_new(const struct px_workers_options *options, char **ret_why,
     workers->options = *options;
     workers->is_clean = true;
     workers->loops = calloc(options->thread_count, sizeof(*workers->loops));
-    workers->addresses = calloc(options->config->listen_count, sizeof(*workers->addresses));
-    if (!workers->loops || !workers->addresses) {
-        free(workers->addresses);
-        free(workers->loops);
+    tn_list_init(&workers->doors);
+    tn_list_init(&workers->new_doors);
+    if (!workers->loops) {
         free(workers);
         return -ENOMEM;
     }
@@ -109,6 +99,10 @@ int px_workers_new(const struct px_workers_options *options, char **ret_why,
     options->snapshot->loops = workers->loop_count;
     for (uint32_t i = 0; !error && i < workers->loop_count; i++)
         error = px_data_loop_init(&workers->loops[i], workers, i, ret_why);
+    for (uint32_t i = 0; !error && i < options->config->listen_count; i++)
+        error = px_doors_open(workers, &options->config->listens[i], &workers->doors, ret_why);
+    if (!error)
+        error = px_doors_start_all(workers, ret_why);
     if (!error && options->on_bound)
         error = options->on_bound(options->context, ret_why);
     if (!error)
@@ -128,7 +122,6 @@ static void on_control_closed(struct tn_mailbox *mailbox)
     struct px_workers *workers = TN_CONTAINER_OF(mailbox, struct px_workers, control);
 
     pthread_mutex_destroy(&workers->start_lock);
-    free(workers->addresses);
     free(workers->loops);
     free(workers);
 }
@@ -138,6 +131,8 @@ void px_workers_free(struct px_workers *workers)
     if (!workers)
         return;
     assert(workers->running == 0);
+    px_doors_free(&workers->new_doors);
+    px_doors_free(&workers->doors);
     for (uint32_t i = 0; i < workers->loop_count; i++)
         px_data_loop_deinit(&workers->loops[i]);
     tn_mailbox_close(&workers->control, on_control_closed);
