@@ -51,6 +51,9 @@ struct px_server {
     struct px_guards *guards;
     struct tn_api_server *admin_listener;
     struct tn_api_server *metrics_listener;
+    struct px_config *next_config; /* a reload's, prepared and not in force yet; a reference */
+    bool has_next_metrics;         /* its metrics are elsewhere, or nowhere */
+    struct tn_api_server *next_metrics;
     struct px_server_signal signals[PX_SERVER_SIGNALS];
     size_t signal_count;
     enum px_server_stage stage;
@@ -65,6 +68,23 @@ struct px_server {
 /* Everything, in order. Not 0: a message was printed, and what was started is left to
  * px_server_close_parts(). */
 int px_server_start(struct px_server *server, const struct px_server_options *options);
+
+/* Prints the sentence to standard error; returns error. */
+int px_server_fail(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* --- server_listeners.c ------------------------------------------------------------------------
+ */
+
+int px_server_open_admin(struct px_server *server);
+int px_server_open_metrics(struct px_server *server);
+
+/* What another config needs is opened beside what there is, or a sentence says why not; and when it
+ * is decided which one is in force, taken or closed again. */
+int px_server_prepare_config(struct px_server *server, struct px_config *config, char **ret_why);
+void px_server_settle_config(struct px_server *server);
+
+/* --- server_ready.c ----------------------------------------------------------------------------
+ */
 
 /* Says where it listens, and which versions can't answer. Only the first call does. */
 void px_server_become_ready(struct px_server *server);

@@ -7,26 +7,9 @@
 #include "proxy/privileges.h"
 #include "proxy/route/cookie.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static int fail(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static int fail(int error, const char *format, ...)
-{
-    va_list args;
-
-    fputs("turnout: ", stderr);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    return error;
-}
 
 /* --- the configuration -------------------------------------------------------------------------
  */
@@ -43,11 +26,12 @@ static int load_config(struct px_server *server, const char *path)
     if (text)
         fputs(text, stderr); /* errors, and warnings of a file that is good */
     else if (error)
-        fail(error, "%s: %s", path, strerror(-error));
+        px_server_fail(error, "%s: %s", path, strerror(-error));
     free(text);
     px_messages_deinit(&messages);
     if (!error && server->config->admin_kind == PX_ADMIN_TCP)
-        error = fail(-ENOTSUP, "admin over TCP is not yet supported: use unix:./turnout.sock");
+        error = px_server_fail(-ENOTSUP,
+                               "admin over TCP is not yet supported: use unix:./turnout.sock");
     return error;
 }
 
@@ -60,11 +44,12 @@ static void set_memory(struct px_server *server, const struct px_limits *limits)
     server->admin.memory_limit_bytes = server->memory.limit_bytes;
 }
 
-static int on_prepare(void *context, const struct px_snapshot *snapshot)
+static int on_prepare(void *context, const struct px_snapshot *snapshot, char **ret_why)
 {
     struct px_server *server = context;
+    int error = px_health_prepare(server->health, snapshot);
 
-    return px_health_prepare(server->health, snapshot);
+    return error ? error : px_server_prepare_config(server, snapshot->config, ret_why);
 }
 
 /* Probers first: older snapshots, and the endpoints that only they name, may go afterwards. */
@@ -74,6 +59,7 @@ static void on_snapshot(void *context, const struct px_snapshot *snapshot)
 
     if (px_health_update(server->health, snapshot) != 0)
         tn_log(TN_LOG_ERROR, "server", "out of memory: some endpoints are not probed");
+    px_server_settle_config(server);
     set_memory(server, snapshot->limits);
 }
 
@@ -95,11 +81,11 @@ static int open_book(struct px_server *server)
     int error = px_registry_new(&ops, &server->registry);
 
     if (error)
-        return fail(error, "out of memory");
+        return px_server_fail(error, "out of memory");
     filled.registry = server->registry;
     error = px_rulebook_open(&filled, &why, &server->book);
     if (error)
-        fail(error, "%s", why ? why : strerror(-error));
+        px_server_fail(error, "%s", why ? why : strerror(-error));
     free(why);
     return error;
 }
@@ -107,68 +93,13 @@ static int open_book(struct px_server *server)
 /* --- the admin interfaces ----------------------------------------------------------------------
  */
 
-static bool is_loopback(const struct sockaddr_storage *sa)
-{
-    if (sa->ss_family == AF_INET6)
-        return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr);
-    return (ntohl(((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr) >> 24) == 127;
-}
-
-static int open_admin(struct px_server *server)
-{
-    const struct tn_api_options options = {
-        .loop = &server->loop,
-        .clock = &tn_clock_system,
-        .routes = px_admin_routes,
-        .route_count = px_admin_route_count,
-        .context = &server->admin,
-        .role = TN_API_OPERATE,
-        .limits = tn_api_limits_default,
-    };
-    const char *path = server->config->admin_path;
-    int error;
-
-    if (server->config->admin_kind != PX_ADMIN_UNIX)
-        return 0;
-    error = tn_api_open_unix(&options, path, 0600, &server->admin_listener);
-    if (error == -EADDRINUSE)
-        return fail(error, "admin unix:%s: a running process answers there already", path);
-    if (error == -EEXIST)
-        return fail(error, "admin unix:%s: there is a file that is no socket: not touched", path);
-    return error ? fail(error, "admin unix:%s: %s", path, strerror(-error)) : 0;
-}
-
-static int open_metrics(struct px_server *server)
-{
-    const struct px_address *address = &server->config->metrics;
-    const struct tn_api_options options = {
-        .loop = &server->loop,
-        .clock = &tn_clock_system,
-        .routes = px_metrics_routes,
-        .route_count = px_metrics_route_count,
-        .context = &server->admin,
-        .role = TN_API_READ,
-        .any_host = address->text && !is_loopback(&address->sa),
-        .limits = tn_api_limits_default,
-    };
-    int error;
-
-    if (!address->text)
-        return 0;
-    error =
-        tn_api_open_tcp(&options, (const struct sockaddr *)&address->sa, &server->metrics_listener);
-    if (error == -EADDRINUSE)
-        return fail(error, "metrics %s: the port is taken", address->text);
-    return error ? fail(error, "metrics %s: %s", address->text, strerror(-error)) : 0;
-}
-
 static int init_admin(struct px_server *server, uint32_t threads)
 {
     const struct tn_clock *clock = &tn_clock_system;
     int error = px_route_loop_init(&server->route, server->proxy_id, threads);
 
     if (error)
-        return fail(error, "out of memory");
+        return px_server_fail(error, "out of memory");
     server->has_route = true;
     server->admin = (struct px_admin){
         .book = server->book,
@@ -264,7 +195,7 @@ static int become_user(struct px_server *server)
     int error = server->config->user ? px_privileges_become(server->config->user, &why) : 0;
 
     if (error)
-        fail(error, "%s", why ? why : strerror(-error));
+        px_server_fail(error, "%s", why ? why : strerror(-error));
     free(why);
     return error;
 }
@@ -288,7 +219,7 @@ static int open_workers(struct px_server *server, uint32_t threads)
     int error = px_workers_new(&options, &why, &server->workers);
 
     if (error)
-        fail(error, "%s", why ? why : strerror(-error));
+        px_server_fail(error, "%s", why ? why : strerror(-error));
     free(why);
     if (error)
         return error;
@@ -308,7 +239,7 @@ static int open_guards(struct px_server *server)
         .loop = &server->loop, .admin = &server->admin, .on_look = on_look, .context = server};
     int error = px_guards_new(&options, &server->guards);
 
-    return error ? fail(error, "out of memory") : 0;
+    return error ? px_server_fail(error, "out of memory") : 0;
 }
 
 static int open_events(struct px_server *server)
@@ -317,7 +248,7 @@ static int open_events(struct px_server *server)
         .loop = &server->loop, .admin = &server->admin, .limits = tn_api_events_limits_default};
     int error = px_events_new(&options, &server->admin.events);
 
-    return error ? fail(error, "out of memory") : 0;
+    return error ? px_server_fail(error, "out of memory") : 0;
 }
 
 static void on_memory_full(struct px_memory *memory, bool is_full)
@@ -356,7 +287,7 @@ static int open_health(struct px_server *server)
     if (!error)
         error = px_health_update(server->health, px_rulebook_snapshot(server->book));
     server->admin.health = server->health;
-    return error ? fail(error, "out of memory") : 0;
+    return error ? px_server_fail(error, "out of memory") : 0;
 }
 
 int px_server_start(struct px_server *server, const struct px_server_options *options)
@@ -365,7 +296,8 @@ int px_server_start(struct px_server *server, const struct px_server_options *op
     int error;
 
     if (tn_http_parser_self_check() != 0)
-        return fail(-ENOTSUP, "the HTTP parser library takes requests that it must refuse");
+        return px_server_fail(-ENOTSUP,
+                              "the HTTP parser library takes requests that it must refuse");
     tn_random_init_system(&server->random);
     server->proxy_id = tn_random_u64(&server->random);
     error = load_config(server, options->config_path);
@@ -378,9 +310,9 @@ int px_server_start(struct px_server *server, const struct px_server_options *op
     if (!error)
         error = init_admin(server, threads);
     if (!error)
-        error = open_admin(server);
+        error = px_server_open_admin(server);
     if (!error)
-        error = open_metrics(server);
+        error = px_server_open_metrics(server);
     if (!error)
         error = px_server_open_signals(server);
     if (!error)

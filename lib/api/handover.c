@@ -26,7 +26,8 @@ void tn_api_retire(struct tn_api_server *server)
 
     tn_listener_release(&server->listener);
     for (node = server->connections.next; node != &server->connections; node = next) {
-        struct tn_api_connection *connection = TN_CONTAINER_OF(node, struct tn_api_connection, node);
+        struct tn_api_connection *connection =
+            TN_CONTAINER_OF(node, struct tn_api_connection, node);
 
         next = node->next;
         switch (connection->state) {

@@ -65,11 +65,11 @@ int tn_listener_open_unix(struct tn_listener *listener, struct tn_loop *loop, co
                           mode_t mode, const struct tn_listener_ops *ops);
 
 /*
- * The same in steps, for sockets that come from elsewhere or that must not be listened on yet. bind:
- * a socket that nobody can connect to; any thread. hold: takes a socket over (closes it on failure)
- * that is bound, or that listens already, perhaps in another process, too; accepts nothing before
- * start. unlink_path: NULL for TCP. A listener that was never started closes without a trace: what
- * is queued on its socket, and its file, are others'.
+ * The same in steps, for sockets that come from elsewhere or that must not be listened on yet.
+ * bind: a socket that nobody can connect to; any thread. hold: takes a socket over (closes it on
+ * failure) that is bound, or that listens already, perhaps in another process, too; accepts nothing
+ * before start. unlink_path: NULL for TCP. A listener that was never started closes without a
+ * trace: what is queued on its socket, and its file, are others'.
  */
 int tn_listener_bind_tcp(const struct sockaddr *address, bool reuse_port, int *ret_fd);
 int tn_listener_hold(struct tn_listener *listener, struct tn_loop *loop, int fd,

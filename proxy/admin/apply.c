@@ -345,13 +345,20 @@ static void on_prepared(void *context, int error)
 static void prepare(struct px_rulebook *book)
 {
     struct px_snapshot *snapshot = book->current->work->snapshot;
-    int error =
-        book->options.on_prepare ? book->options.on_prepare(book->options.context, snapshot) : 0;
+    char *why = NULL;
+    int error = book->options.on_prepare
+                    ? book->options.on_prepare(book->options.context, snapshot, &why)
+                    : 0;
 
-    if (error)
+    if (error && why) {
+        px_change_refuse(book->current, 422, "%s; nothing was changed", why);
+        give_up(book);
+    } else if (error) {
         on_prepared(book, error);
-    else
+    } else {
         book->publisher.prepare(book->publisher.workers, snapshot, on_prepared, book);
+    }
+    free(why);
 }
 
 /* The current change, from its request to the moment where somebody has to be waited for. */

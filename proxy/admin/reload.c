@@ -34,20 +34,18 @@ json_t *px_reload_needs_restart(const struct px_config *old, const struct px_con
         const char *key;
         bool is_same;
     } parts[] = {
-        {"listen", has_same_listens(old, fresh)},
         {"threads", old->threads == fresh->threads},
         {"admin", has_same_admin(old, fresh)},
-        {"metrics", is_same_text(old->metrics.text, fresh->metrics.text)},
         {"user", is_same_text(old->user, fresh->user)},
         {"store", is_same_text(old->store_file, fresh->store_file)},
-        {"log",
-         is_same_text(old->access_log, fresh->access_log) && old->log_format == fresh->log_format},
     };
     json_t *list = json_array();
 
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (!parts[i].is_same)
-            tn_json_append(&list, json_sprintf("%s changed: that needs a restart", parts[i].key));
+            tn_json_append(&list, json_sprintf("%s changed: no reload can do that, but a takeover "
+                                               "can: turnout serve --takeover",
+                                               parts[i].key));
     }
     return list;
 }
@@ -95,6 +93,7 @@ static bool has_same_limits(const struct px_limits *a, const struct px_limits *b
            a->connections == b->connections && a->ejection_failures == b->ejection_failures &&
            a->ejection_ms == b->ejection_ms && a->ejection_max_ms == b->ejection_max_ms &&
            a->mirror_in_flight == b->mirror_in_flight &&
+           a->compare_body_bytes == b->compare_body_bytes &&
            a->mirror_buffer_bytes == b->mirror_buffer_bytes &&
            a->mirror_memory_bytes == b->mirror_memory_bytes &&
            a->mirror_connect_ms == b->mirror_connect_ms &&
@@ -117,8 +116,16 @@ static bool has_same_trusted(const struct px_config *a, const struct px_config *
     return true;
 }
 
+static bool has_same_log(const struct px_config *a, const struct px_config *b)
+{
+    return is_same_text(a->access_log, b->access_log) && a->log_format == b->log_format;
+}
+
 bool px_reload_changes_config(const struct px_config *old, const struct px_config *fresh)
 {
+    if (!has_same_listens(old, fresh) || !has_same_log(old, fresh) ||
+        !is_same_text(old->metrics.text, fresh->metrics.text))
+        return true;
     if (old->version_count != fresh->version_count || !has_same_trusted(old, fresh) ||
         !has_same_limits(&old->limits, &fresh->limits))
         return true;

@@ -34,7 +34,7 @@ json_t *px_rules_to_json(struct px_rule *const *rules, uint32_t count);
  * memory. */
 json_t *px_reload_needs_restart(const struct px_config *old, const struct px_config *fresh);
 
-/* Versions, endpoints, health, limits or trusted proxies differ. */
+/* Listeners, metrics, log, versions, endpoints, health, limits or trusted proxies differ. */
 bool px_reload_changes_config(const struct px_config *old, const struct px_config *fresh);
 
 #endif

@@ -51,9 +51,10 @@ struct px_rulebook_options {
     const struct tn_clock *clock;
     struct px_registry *registry;
     struct px_config *config; /* as loaded; a reference of its own is taken */
-    /* A snapshot may be published: the prober sets aside what it needs for it. -ENOMEM refuses the
-     * change. Either way on_snapshot follows, of this one or of the one that stays. May be NULL. */
-    int (*on_prepare)(void *context, const struct px_snapshot *snapshot);
+    /* A snapshot may be published: whoever needs something for it, or for its config, sets it
+     * aside. An error refuses the change, with a sentence (malloc'd) or as out of memory. Either
+     * way on_snapshot follows, of this one or of the one that stays. May be NULL. */
+    int (*on_prepare)(void *context, const struct px_snapshot *snapshot, char **ret_why);
     /* This one is in force: the prober's turn, before others go. May be NULL. */
     void (*on_snapshot)(void *context, const struct px_snapshot *snapshot);
     void *context;

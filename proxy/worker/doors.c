@@ -146,8 +146,7 @@ int px_doors_open(struct px_workers *workers, const struct px_listen *listen, st
 
 int px_door_hold(struct px_door *door)
 {
-    int error = tn_listener_hold(&door->listener, &door->loop->loop, door->fd, NULL,
-                                 &listener_ops);
+    int error = tn_listener_hold(&door->listener, &door->loop->loop, door->fd, NULL, &listener_ops);
 
     if (!error)
         tn_list_push_back(&door->loop->doors, &door->loop_node);

@@ -44,6 +44,11 @@ int px_doors_start_all(struct px_workers *workers, char **ret_why);
 /* Of a list that no loop has heard of, or whose loops have ended. */
 void px_doors_free(struct tn_list *list);
 
+/* The same for access logs (logs.c): opened beside the ones in use; then one or the other. */
+int px_logs_open(struct px_workers *workers, const struct px_config *config, char **ret_why);
+void px_logs_drop(struct px_workers *workers);
+void px_logs_switch(struct px_workers *workers);
+
 /* --- on the loop's thread ----------------------------------------------------------------------
  */
 

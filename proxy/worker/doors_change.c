@@ -31,6 +31,10 @@ int px_workers_bind(struct px_workers *workers, const struct px_config *config, 
         if (!find(workers, config->listens[i].address.text))
             error = px_doors_open(workers, &config->listens[i], &workers->new_doors, ret_why);
     }
+    if (!error && (strcmp(config->access_log ? config->access_log : "",
+                          workers->config->access_log ? workers->config->access_log : "") != 0 ||
+                   config->log_format != workers->config->log_format))
+        error = px_logs_open(workers, config, ret_why);
     if (error)
         px_workers_unbind(workers);
     return error;
@@ -39,6 +43,7 @@ int px_workers_bind(struct px_workers *workers, const struct px_config *config, 
 void px_workers_unbind(struct px_workers *workers)
 {
     px_doors_free(&workers->new_doors);
+    px_logs_drop(workers);
 }
 
 static void open_on_loop(struct tn_mail *mail)
@@ -93,7 +98,7 @@ static const struct px_listen *wanted(const struct px_config *config, const char
     return NULL;
 }
 
-void px_workers_listen(struct px_workers *workers, const struct px_config *config)
+void px_workers_listen(struct px_workers *workers, struct px_config *config)
 {
     struct tn_list *node;
 
@@ -118,6 +123,9 @@ void px_workers_listen(struct px_workers *workers, const struct px_config *confi
         tn_list_push_back(&workers->doors, &door->node);
         send_to_loop(door, open_on_loop);
     }
+    px_logs_switch(workers);
+    px_config_free(workers->config);
+    workers->config = px_config_ref(config);
 }
 
 /* --- passing on --------------------------------------------------------------------------------
@@ -162,7 +170,7 @@ void px_workers_give(struct px_workers *workers, const char *text)
 int px_workers_address(const struct px_workers *workers, uint32_t i,
                        struct sockaddr_storage *ret_address)
 {
-    const struct px_config *config = workers->options.config;
+    const struct px_config *config = workers->config;
     const struct px_door *door =
         i < config->listen_count ? find(workers, config->listens[i].address.text) : NULL;
 

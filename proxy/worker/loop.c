@@ -161,7 +161,7 @@ static int init_session(struct px_data_loop *loop)
 
 static int init_parts(struct px_data_loop *loop, char **ret_why)
 {
-    const struct px_config *config = loop->workers->options.config;
+    const struct px_config *config = loop->workers->config;
     struct px_mirrors_options mirrors = {
         .loop = &loop->loop,
         .limits = &loop->limits,
@@ -217,7 +217,7 @@ int px_data_loop_init(struct px_data_loop *loop, struct px_workers *workers, uin
     loop->is_clean = true;
     loop->is_loop_clean = true;
     loop->log.fd = -1;
-    loop->limits = workers->options.config->limits;
+    loop->limits = workers->config->limits;
     px_session_init(&loop->session);
     error = tn_loop_init(&loop->loop);
     if (error)

@@ -64,7 +64,7 @@ struct px_data_loop {
     bool is_running; /* the thread was started and not joined */
     struct tn_loop loop;
     struct tn_mailbox mailbox;
-    struct tn_list doors; /* doors.h */
+    struct tn_list doors;    /* doors.h */
     struct px_limits limits; /* of the current snapshot: what session, pool and mirrors look at */
     struct px_session session;
     struct px_pool *pool;
@@ -72,6 +72,7 @@ struct px_data_loop {
     bool has_queue;
     struct px_mirrors *mirrors;
     struct px_access_log log;
+    struct px_access_log next_log; /* control thread: opened for a change, on its way */
     struct px_stats *stats;
     struct tn_timer tick; /* once a second: the log */
     struct tn_timer stop; /* steps of stopping */
@@ -80,12 +81,14 @@ struct px_data_loop {
     bool is_clean;      /* nothing was broken off at the stop */
     bool is_loop_clean; /* no handle was left */
     /* The mails that must arrive, whatever memory there is. */
-    struct px_loop_mail prepare_mail, switch_mail, break_mail, reopen_mail, stop_mail, stopped_mail;
+    struct px_loop_mail prepare_mail, switch_mail, break_mail, reopen_mail, stop_mail, stopped_mail,
+        log_mail;
     bool is_reopen_due; /* control thread: asked again while the mail was away */
 };
 
 struct px_workers {
     struct px_workers_options options;
+    struct px_config *config;  /* a reference: as reloaded last */
     struct tn_mailbox control; /* mails to the control thread */
     struct px_data_loop *loops;
     uint32_t loop_count;
@@ -99,6 +102,7 @@ struct px_workers {
     struct px_queue_board board;
     struct tn_list doors;     /* doors.h */
     struct tn_list new_doors; /* bound for a change that is not in force yet */
+    bool has_new_logs;        /* the same of access logs */
     uint32_t running;         /* loops that have not stopped */
     struct px_loops_call prepare, publish;
     struct px_break_call break_off;

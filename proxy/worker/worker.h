@@ -108,13 +108,14 @@ void px_workers_stop(struct px_workers *workers, uint64_t grace_ms,
 void px_workers_free(struct px_workers *workers);
 
 /*
- * For a change of `listen`: bind opens what is new in the config, all or nothing (ret_why as
- * px_workers_new); then either unbind, or listen, which takes what is new, and closes what the
- * config has no more without losing a connection. Before the loops are asked to switch.
+ * For a change of `listen` or `log`: bind opens what is new in the config, all or nothing (ret_why
+ * as px_workers_new); then either unbind, or listen, which takes what is new, and closes what the
+ * config (which is kept from here on) has no more, without losing a connection or a line. Before
+ * the loops are asked to switch.
  */
 int px_workers_bind(struct px_workers *workers, const struct px_config *config, char **ret_why);
 void px_workers_unbind(struct px_workers *workers);
-void px_workers_listen(struct px_workers *workers, const struct px_config *config);
+void px_workers_listen(struct px_workers *workers, struct px_config *config);
 
 /* The other process has let go of its sockets: ours now. */
 void px_workers_start_listening(struct px_workers *workers);

@@ -89,6 +89,7 @@ int px_workers_new(const struct px_workers_options *options, char **ret_why,
         return -ENOMEM;
     }
     workers->loop_count = options->thread_count;
+    workers->config = px_config_ref(options->config);
     raise_descriptor_limit();
     snprintf(workers->via_name, sizeof(workers->via_name), "turnout-%08x",
              (unsigned)(options->proxy_id & 0xffffffff));
@@ -99,8 +100,8 @@ int px_workers_new(const struct px_workers_options *options, char **ret_why,
     options->snapshot->loops = workers->loop_count;
     for (uint32_t i = 0; !error && i < workers->loop_count; i++)
         error = px_data_loop_init(&workers->loops[i], workers, i, ret_why);
-    for (uint32_t i = 0; !error && i < options->config->listen_count; i++)
-        error = px_doors_open(workers, &options->config->listens[i], &workers->doors, ret_why);
+    for (uint32_t i = 0; !error && i < workers->config->listen_count; i++)
+        error = px_doors_open(workers, &workers->config->listens[i], &workers->doors, ret_why);
     if (!error)
         error = px_doors_start_all(workers, ret_why);
     if (!error && options->on_bound)
@@ -122,6 +123,7 @@ static void on_control_closed(struct tn_mailbox *mailbox)
     struct px_workers *workers = TN_CONTAINER_OF(mailbox, struct px_workers, control);
 
     pthread_mutex_destroy(&workers->start_lock);
+    px_config_free(workers->config);
     free(workers->loops);
     free(workers);
 }
@@ -131,7 +133,7 @@ void px_workers_free(struct px_workers *workers)
     if (!workers)
         return;
     assert(workers->running == 0);
-    px_doors_free(&workers->new_doors);
+    px_workers_unbind(workers);
     px_doors_free(&workers->doors);
     for (uint32_t i = 0; i < workers->loop_count; i++)
         px_data_loop_deinit(&workers->loops[i]);

@@ -232,8 +232,9 @@ static void free_keys(struct px_cookie_keys *keys)
     free(keys);
 }
 
-static int on_prepare(void *context, const struct px_snapshot *snapshot)
+static int on_prepare(void *context, const struct px_snapshot *snapshot, char **ret_why)
 {
+    (void)ret_why;
     assert_non_null(snapshot);
     return ((struct book *)context)->on_prepare_error;
 }
