@@ -72,10 +72,19 @@ static void build_head(struct client_connection *connection)
 
 static void rest(struct client *client, struct client_connection *connection)
 {
-    connection->next_idle = client->idle;
     connection->is_resting = true;
-    client->idle = connection;
     client->resting++;
+    if (client->options.active > 0 && client->idle) {
+        connection->next_idle = NULL;
+        client->idle_last->next_idle = connection;
+        client->idle_last = connection;
+        return;
+    }
+    if (!client->idle) {
+        client->idle_last = connection;
+    }
+    connection->next_idle = client->idle;
+    client->idle = connection;
 }
 
 static struct client_connection *wake(struct client *client)
@@ -92,11 +101,15 @@ static struct client_connection *wake(struct client *client)
 /* The server closed it while it was idle. */
 static void unlist(struct client *client, struct client_connection *connection)
 {
-    struct client_connection **at = &client->idle;
+    struct client_connection **at = &client->idle, *before = NULL;
     while (*at != connection) {
-        at = &(*at)->next_idle;
+        before = *at;
+        at = &before->next_idle;
     }
     *at = connection->next_idle;
+    if (client->idle_last == connection) {
+        client->idle_last = before;
+    }
     connection->is_resting = false;
     client->resting--;
 }
@@ -110,6 +123,16 @@ static void on_stage_done(struct client *client)
         client->stage = CLIENT_PAUSED;
     }
     client->on_stage(client);
+}
+
+/* Each of those that rest sends one, or as many of them as may be active. */
+static void send_step(struct client *client)
+{
+    uint32_t left = client->options.active ? client->options.active : client->opened;
+    for (struct client_connection *each;
+         client->to_send > 0 && left-- > 0 && (each = wake(client));) {
+        send_request(each, uv_hrtime());
+    }
 }
 
 /* The last one that was opened sends its request; then it is the next one's turn. */
@@ -146,9 +169,7 @@ static void go_on(struct client_connection *connection)
             on_stage_done(client);
             return;
         }
-        for (struct client_connection *each; client->to_send > 0 && (each = wake(client));) {
-            send_request(each, uv_hrtime());
-        }
+        send_step(client);
         return;
     }
     send_request(connection, uv_hrtime());
@@ -540,7 +561,5 @@ void client_start(struct client *client)
             return;
         }
     }
-    for (struct client_connection *each; client->to_send > 0 && (each = wake(client));) {
-        send_request(each, uv_hrtime());
-    }
+    send_step(client);
 }

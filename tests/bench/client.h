@@ -39,8 +39,9 @@ struct client_options {
     bool is_keeping_cookies; /* what Set-Cookie gave comes with the next request; and each has a uid
                                 of its own */
     bool is_fresh;           /* a connection for each request */
-    bool is_serial;   /* closed: the warm-up is one request on each connection, one connection after
-                         the other */
+    uint32_t active; /* lock-step: so many send together, and the next ones the next time; 0: all */
+    bool is_serial;  /* closed: the warm-up is one request on each connection, one connection after
+                        the other */
     bool is_lockstep; /* closed: all connections send together when all were answered */
     bool
         is_waiting; /* after the warm-up for a byte on standard input, and at the end for its end */
@@ -55,9 +56,11 @@ struct client {
     uv_loop_t *loop;
     enum client_stage stage;
     struct client_connection *connections;
-    struct client_connection *idle; /* the last that became so first */
-    uint32_t opened;                /* places of `connections` in use */
-    uint32_t resting;               /* lock-step, or at the end of a stage */
+    struct client_connection
+        *idle; /* the last that became so first; with `active` the one that is so longest */
+    struct client_connection *idle_last;
+    uint32_t opened;  /* places of `connections` in use */
+    uint32_t resting; /* lock-step, or at the end of a stage */
     uint64_t sent, answered, failed;
     uint64_t to_send; /* in this stage */
     uint64_t under_way;

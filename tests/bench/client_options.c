@@ -22,6 +22,7 @@ static const char usage[] =
     "  --serial          the warm-up is one request on each connection, one connection after the "
     "other\n"
     "  --lockstep        all connections send together\n"
+    "  --active N        with --lockstep: so many send together, and the next ones the next time\n"
     "  --wait            after the warm-up says 'warm' and waits for a line; ends when standard "
     "input does\n"
     "Prints one line of JSON; times in ns.\n";
@@ -41,6 +42,7 @@ void client_read_options(int argc, char **argv, struct client_options *ret_optio
         FRESH,
         LOCKSTEP,
         SERIAL,
+        ACTIVE,
         WAIT,
         HELP
     };
@@ -58,6 +60,7 @@ void client_read_options(int argc, char **argv, struct client_options *ret_optio
         {"lockstep", no_argument, NULL, LOCKSTEP},
         {"wait", no_argument, NULL, WAIT},
         {"serial", no_argument, NULL, SERIAL},
+        {"active", required_argument, NULL, ACTIVE},
         {"help", no_argument, NULL, HELP},
         {NULL, 0, NULL, 0},
     };
@@ -103,6 +106,9 @@ void client_read_options(int argc, char **argv, struct client_options *ret_optio
         case LOCKSTEP:
             options.is_lockstep = true;
             break;
+        case ACTIVE:
+            options.active = (uint32_t)bench_number(optarg);
+            break;
         case SERIAL:
             options.is_serial = true;
             break;
@@ -121,6 +127,9 @@ void client_read_options(int argc, char **argv, struct client_options *ret_optio
         options.requests < 1) {
         fputs(usage, stderr);
         exit(2);
+    }
+    if (options.active && !options.is_lockstep) {
+        errx(2, "--active is for --lockstep");
     }
     if (options.is_serial) {
         options.warm = options.connections;

@@ -5,14 +5,15 @@ import subprocess
 import urllib.request
 from pathlib import Path
 
-from support.places import ROOT
+from support.places import ROOT, build_folder
 from support.ports import free_port
 from support.process import Failed, Process
 
 
 def tool(name):
-    """The path of a built tool; they are built with the tests, in build/dev unless BENCH_TOOLS says where."""
-    path = Path(os.environ.get("BENCH_TOOLS", ROOT / "build" / "dev" / "bench")) / name
+    """The path of a built tool: from BENCH_TOOLS, beside the proxy that is measured, or in build/dev."""
+    folders = [os.environ.get("BENCH_TOOLS"), build_folder() / "bench", ROOT / "build" / "dev" / "bench"]
+    path = next((Path(f) / name for f in folders if f and (Path(f) / name).is_file()), Path(folders[-1]) / name)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not built: cmake --preset dev && ninja -C build/dev")
     return path
