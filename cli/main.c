@@ -27,8 +27,13 @@ static const struct cli_verb change[] = {
     {"undo", "back to the revision before, or to any that is kept", cli_undo},
 };
 
+static const struct cli_verb updates[] = {
+    {"update", "from one build to the next: rolling, canary, blue-green ...", cli_update},
+};
+
 static const struct cli_verb run[] = {
     {"serve", "the proxy, in the foreground", cli_serve},
+    {"engine", "the update engine, in the foreground", cli_engine},
     {"check", "a configuration file, without starting anything", cli_check},
     {"reload", "let the running proxy read its file again", cli_reload},
 };
@@ -38,11 +43,12 @@ static const struct cli_verb run[] = {
 static const struct cli_section sections[] = {
     {"Look", look, COUNT_OF(look)},
     {"Change", change, COUNT_OF(change)},
+    {"Update", updates, COUNT_OF(updates)},
     {"Run", run, COUNT_OF(run)},
 };
 
 /* Verbs of the design that a later version brings. */
-static const char *const later[] = {"update", "engine", "page"};
+static const char *const later[] = {"page"};
 
 static void print_help(FILE *out)
 {

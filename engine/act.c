@@ -218,8 +218,8 @@ static int set_mode(struct en_core *core, const struct strategy_command *command
 {
     char name[EN_NAME_SIZE + 12];
     bool is_active = strcmp(mode, "active") == 0;
-    json_t *body = json_pack("{s:s, s:s}", "version", version_name(core, command->part), "mode",
-                             mode);
+    json_t *body =
+        json_pack("{s:s, s:s}", "version", version_name(core, command->part), "mode", mode);
     int r = 0;
 
     en_mode_name(core, core->update->versions[command->part], command->index, name);
@@ -250,8 +250,8 @@ static int reset_disks(struct en_core *core, char **ret_why)
     struct en_update *update = core->update;
     struct en_platform *platform = core->platform;
     char *names = NULL;
-    int r = platform->ops->reset_disks(platform, update->versions[STRATEGY_TO], false, &names,
-                                       ret_why);
+    int r =
+        platform->ops->reset_disks(platform, update->versions[STRATEGY_TO], false, &names, ret_why);
 
     free(names);
     if (r == 0) {

@@ -107,8 +107,8 @@ static int tell_unreadable(struct px_messages *messages, const char *path, int e
 int en_config_load(const char *path, struct px_messages *messages, struct en_config **ret_config)
 {
     const char *slash = strrchr(path, '/');
-    struct tn_str folder = slash ? (struct tn_str){path, slash == path ? 1 : (size_t)(slash - path)}
-                                 : TN_STR(".");
+    struct tn_str folder =
+        slash ? (struct tn_str){path, slash == path ? 1 : (size_t)(slash - path)} : TN_STR(".");
     char *dir = tn_str_dup(folder);
     char *bytes = malloc(PX_FILE_BYTES_MAX + 1);
     size_t len = 0;

@@ -26,8 +26,8 @@ enum { EN_HOOK_NOTIFY = STRATEGY_HOOK_COUNT, EN_HOOK_COUNT };
 
 /* A webhook, or (handover on this machine) a command. */
 struct en_hook_config {
-    char *url;       /* http://HOST:PORT/PATH, or NULL */
-    char **command;  /* NULL-terminated, or NULL */
+    char *url;      /* http://HOST:PORT/PATH, or NULL */
+    char **command; /* NULL-terminated, or NULL */
     uint64_t timeout_ms;
     uint32_t retries; /* of what did not answer; one that says no is asked again for ever */
 };
@@ -39,7 +39,8 @@ struct en_build_config {
 
 struct en_version_config {
     char *name;
-    char *build; /* what runs there when the engine has never been told otherwise, or NULL: nothing */
+    char *
+        build; /* what runs there when the engine has never been told otherwise, or NULL: nothing */
     uint16_t ports[EN_INSTANCES_MAX];
     uint32_t port_count;
     char *data; /* folder of the instances' folders, or NULL: they have no disks */

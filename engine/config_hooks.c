@@ -7,8 +7,9 @@ static void key_url(struct px_parser *parser, const struct px_node *node, const 
 {
     (void)key;
     if (node->kind != PX_NODE_SCALAR || !tn_str_has_prefix(node->text, TN_STR("http://")))
-        px_expected(parser, node, "a URL such as http://127.0.0.1:9000/path (https is not yet "
-                                  "supported)",
+        px_expected(parser, node,
+                    "a URL such as http://127.0.0.1:9000/path (https is not yet "
+                    "supported)",
                     NULL);
     else
         px_parse_string(parser, node, "a URL", &((struct en_hook_config *)target)->url);
@@ -21,8 +22,8 @@ static void key_command(struct px_parser *parser, const struct px_node *node,
     en_parse_command(parser, node, &((struct en_hook_config *)target)->command);
 }
 
-static void key_hook(struct px_parser *parser, const struct px_node *node,
-                     const struct px_key *key, void *target)
+static void key_hook(struct px_parser *parser, const struct px_node *node, const struct px_key *key,
+                     void *target)
 {
     static const struct px_key keys[] = {
         {.name = "url", .parse = key_url},
@@ -51,7 +52,8 @@ void en_key_hooks(struct px_parser *parser, const struct px_node *node, const st
     (void)key;
     /* Which one is told by the number that other keys use as their least value. */
     for (uint32_t i = 0; i < EN_HOOK_COUNT; i++) {
-        const char *name = i == EN_HOOK_NOTIFY ? "notify" : strategy_hook_word((enum strategy_hook)i);
+        const char *name =
+            i == EN_HOOK_NOTIFY ? "notify" : strategy_hook_word((enum strategy_hook)i);
 
         if (i != STRATEGY_HOOK_TEST) /* each step says its own */
             keys[count++] = (struct px_key){.name = name, .parse = key_hook, .min = i};

@@ -6,15 +6,14 @@
 #define HOUR_MS 3600000
 #define DAY_MS (24ull * HOUR_MS)
 
-
-static void key_text(struct px_parser *parser, const struct px_node *node,
-                     const struct px_key *key, void *target)
+static void key_text(struct px_parser *parser, const struct px_node *node, const struct px_key *key,
+                     void *target)
 {
     px_parse_name(parser, node, "", PX_NAME_MAX, (char **)(void *)((char *)target + key->offset));
 }
 
-static void key_file(struct px_parser *parser, const struct px_node *node,
-                     const struct px_key *key, void *target)
+static void key_file(struct px_parser *parser, const struct px_node *node, const struct px_key *key,
+                     void *target)
 {
     px_parse_path(parser, node, (char **)(void *)((char *)target + key->offset));
 }
@@ -136,7 +135,9 @@ static void key_ready(struct px_parser *parser, const struct px_node *node,
                       const struct px_key *key, void *target)
 {
     static const struct px_key keys[] = {
-        {.name = "path", .parse = en_key_url_path, .offset = offsetof(struct en_config, ready_path)},
+        {.name = "path",
+         .parse = en_key_url_path,
+         .offset = offsetof(struct en_config, ready_path)},
         {"timeout", px_key_ms, offsetof(struct en_config, ready_timeout_ms), 100, DAY_MS},
     };
 

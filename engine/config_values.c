@@ -6,8 +6,8 @@
 
 #define BUILDS_MAX 64
 
-void en_key_url_path(struct px_parser *parser, const struct px_node *node,
-                     const struct px_key *key, void *target)
+void en_key_url_path(struct px_parser *parser, const struct px_node *node, const struct px_key *key,
+                     void *target)
 {
     bool is_path = node->kind == PX_NODE_SCALAR && node->text.len > 0 && node->text.ptr[0] == '/';
 
@@ -108,15 +108,15 @@ static void key_ports(struct px_parser *parser, const struct px_node *node,
     }
 }
 
-static void key_data(struct px_parser *parser, const struct px_node *node,
-                     const struct px_key *key, void *target)
+static void key_data(struct px_parser *parser, const struct px_node *node, const struct px_key *key,
+                     void *target)
 {
     (void)key;
     px_parse_path(parser, node, &((struct en_version_config *)target)->data);
 }
 
-void en_key_versions(struct px_parser *parser, const struct px_node *node,
-                     const struct px_key *key, void *target)
+void en_key_versions(struct px_parser *parser, const struct px_node *node, const struct px_key *key,
+                     void *target)
 {
     static const struct px_key keys[] = {
         {.name = "build", .parse = key_build},

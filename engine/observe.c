@@ -168,8 +168,7 @@ static void observe_hooks(struct en_core *core)
         update->hook_step = update->record.step;
     }
     for (int i = 0; i < STRATEGY_HOOK_COUNT; i++)
-        core->observation.hooks[i] =
-            hook_state(update, strategy_hook_word((enum strategy_hook)i));
+        core->observation.hooks[i] = hook_state(update, strategy_hook_word((enum strategy_hook)i));
 }
 
 bool en_observe(struct en_core *core)

@@ -143,8 +143,9 @@ static void start(struct en_core *core, struct en_order *order, const json_t *bo
     int r;
 
     if (is_running(core) && !is_plan) {
-        if (asprintf(&why, "update %" PRIu64 " is under way: one at a time ('turnout update "
-                           "status')",
+        if (asprintf(&why,
+                     "update %" PRIu64 " is under way: one at a time ('turnout update "
+                     "status')",
                      core->update->id) < 0)
             why = NULL;
         refuse(order, 409, why);
@@ -255,8 +256,7 @@ void en_orders_take(struct en_core *core)
 {
     struct tn_list *node;
 
-    TN_LIST_FOR_EACH(node, &core->orders)
-    {
+    TN_LIST_FOR_EACH (node, &core->orders) {
         take(core, TN_CONTAINER_OF(node, struct en_order, node));
     }
 }
@@ -266,8 +266,7 @@ void en_orders_finish(struct en_core *core)
 {
     struct tn_list *node;
 
-    TN_LIST_FOR_EACH(node, &core->orders)
-    {
+    TN_LIST_FOR_EACH (node, &core->orders) {
         struct en_order *order = TN_CONTAINER_OF(node, struct en_order, node);
 
         if (order->status != 0)

@@ -25,13 +25,9 @@ static int call(struct en_proxy *proxy, const struct tn_client_request *request,
     json_error_t error;
     int r = tn_client_call(&proxy->client, request, &answer);
 
-    if (r < 0) {
-        char *text = tn_client_error_text(&proxy->client, r);
-
-        en_fail(ret_why, r, "the proxy does not answer: %s", text ? text : "out of memory");
-        free(text);
-        return r;
-    }
+    if (r < 0)
+        return en_fail(ret_why, r, "the proxy at %s does not answer: %s", proxy->config->proxy,
+                       proxy->client.protocol_error ? proxy->client.protocol_error : strerror(-r));
     if (answer.status < 200 || answer.status > 299) {
         char *text = tn_client_problem_text(&answer, NULL);
 
@@ -39,7 +35,8 @@ static int call(struct en_proxy *proxy, const struct tn_client_request *request,
         en_fail(ret_why, r, "the proxy refused: %s", text ? text : "out of memory");
         free(text);
     } else {
-        *ret_json = tn_json_parse((struct tn_str){answer.body, answer.body_len}, &error, &no_memory);
+        *ret_json =
+            tn_json_parse((struct tn_str){answer.body, answer.body_len}, &error, &no_memory);
         if (!*ret_json)
             r = en_fail(ret_why, no_memory ? -ENOMEM : -EPROTO, "the proxy's answer is no JSON: %s",
                         no_memory ? "out of memory" : error.text);
@@ -64,8 +61,8 @@ int en_proxy_change(struct en_proxy *proxy, const char *method, const char *targ
                                         .body = tn_str_of(text),
                                         .if_revision = revision};
     json_t *answer = NULL;
-    int r = text ? call(proxy, &request, &answer, ret_why)
-                 : en_fail(ret_why, -ENOMEM, "out of memory");
+    int r =
+        text ? call(proxy, &request, &answer, ret_why) : en_fail(ret_why, -ENOMEM, "out of memory");
 
     if (r == 0)
         *revision = (uint64_t)json_integer_value(json_object_get(answer, "revision"));
@@ -92,8 +89,8 @@ static int read_once(struct en_proxy *proxy, const char *rule, const char *goal,
         r = en_proxy_get(proxy, "/v1/share", &share, ret_why);
     if (r == 0)
         r = en_proxy_get(proxy, "/v1/status", &status, ret_why);
-    if (r == 0 && (revision_of(rules) != revision_of(status) ||
-                   revision_of(share) != revision_of(status)))
+    if (r == 0 &&
+        (revision_of(rules) != revision_of(status) || revision_of(share) != revision_of(status)))
         r = en_fail(ret_why, -ESTALE, "the rules change faster than they can be read");
     if (r == 0)
         r = en_proxy_read_status(proxy->config, status, view, ret_why);

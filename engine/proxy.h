@@ -35,11 +35,11 @@ struct en_proxy_version {
 /* Figures since the rule's weights, matches, stable were set. */
 struct en_proxy_figures {
     uint64_t requests, errors, users;
-    uint64_t mirrored;    /* answered copies */
-    uint64_t compared;    /* of them, with an answer to compare with */
-    uint64_t different;   /* of those */
-    double p99_ms;        /* 0: unknown */
-    double error_share;   /* 0 to 1 */
+    uint64_t mirrored;  /* answered copies */
+    uint64_t compared;  /* of them, with an answer to compare with */
+    uint64_t different; /* of those */
+    double p99_ms;      /* 0: unknown */
+    double error_share; /* 0 to 1 */
     enum strategy_verdict verdict, goal;
 };
 

@@ -1,8 +1,8 @@
 #include "engine/platform.h"
 #include "engine/proxy.h"
+#include "proxy/config/units.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -108,14 +108,14 @@ static void read_mirrors(const struct en_config *config, const json_t *rule,
     for (size_t i = 0; i < json_array_size(mirrors); i++) {
         const json_t *mirror = json_array_get(mirrors, i);
         uint32_t v = version_index(config, text_of(mirror, "to"));
-        double percent = 100;
+        uint32_t ppm = STRATEGY_ALL_PPM;
 
         /* Left out when it is all of them. */
         if (json_object_get(mirror, "percent") &&
-            sscanf(text_of(mirror, "percent"), "%lf", &percent) != 1)
-            percent = 0;
+            px_units_parse_percent(tn_str_of(text_of(mirror, "percent")), &ppm) < 0)
+            ppm = 0;
         if (v < EN_VERSIONS)
-            view->state.mirror_ppm[v] += (uint32_t)lround(percent * 10000);
+            view->state.mirror_ppm[v] += ppm;
     }
 }
 
@@ -152,8 +152,8 @@ int en_proxy_read_rules(const struct en_config *config, const json_t *rules, con
                         struct en_proxy_view *view, char **ret_why)
 {
     const json_t *list = json_object_get(rules, "rules");
-    const json_t *rule = name ? find_named(list, "name", name)
-                              : json_array_get(list, json_array_size(list) - 1);
+    const json_t *rule =
+        name ? find_named(list, "name", name) : json_array_get(list, json_array_size(list) - 1);
 
     if (!rule)
         return en_fail(ret_why, -ENOENT, "the proxy has no rule '%s'", name ? name : "");
@@ -205,7 +205,8 @@ void en_proxy_read_share(const struct en_config *config, const json_t *share, co
         figures->p99_ms = json_number_value(json_object_get(version, "p99_ms"));
         figures->mirrored = count_of(mirror, "answered");
         figures->verdict = verdict_of(finding);
-        figures->goal = goal ? verdict_of(find_named(json_object_get(finding, "goals"), "name", goal))
-                             : STRATEGY_VERDICT_INCONCLUSIVE;
+        figures->goal =
+            goal ? verdict_of(find_named(json_object_get(finding, "goals"), "name", goal))
+                 : STRATEGY_VERDICT_INCONCLUSIVE;
     }
 }

@@ -1,5 +1,7 @@
 #include "engine/update.h"
 
+#include "proxy/config/units.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,21 +13,44 @@ static const struct member {
     const char *name;
     enum kind kind;
 } members[] = {
-    {"strategy", TEXT},           {"to", TEXT},          {"rule", TEXT},
-    {"max_surge", AMOUNT},        {"max_unavailable", AMOUNT},
-    {"across", FLAG},             {"steps", LIST},       {"shares", LIST},
-    {"for_ms", WHOLE},            {"after_requests", WHOLE},
-    {"verdict", FLAG},            {"keep_ms", WHOLE},    {"test", TEXT},
-    {"approve", FLAG},            {"headers", LIST},     {"cookies", LIST},
-    {"by", TEXT},                 {"split_ppm", WHOLE},  {"ppm", WHOLE},
-    {"metric", TEXT},             {"decide_within_ms", WHOLE},
-    {"on_undecided", TEXT},       {"min_ready_ms", WHOLE},
-    {"progress_ms", WHOLE},       {"drain_ms", WHOLE},   {"per_request", FLAG},
-    {"accept_separate_disks", FLAG}, {"accept_shadow_data", FLAG},
-    {"reset_disks", FLAG},        {"max_error_rate_ppm", WHOLE},
-    {"max_p99_ms", WHOLE},        {"min_requests", WHOLE},
-    {"author", TEXT},             {"reason", TEXT},      {"dry_run", FLAG},
-    {"hooks", WHOLE},             {"state", WHOLE},      {"has_disks", FLAG},
+    {"strategy", TEXT},
+    {"to", TEXT},
+    {"rule", TEXT},
+    {"max_surge", AMOUNT},
+    {"max_unavailable", AMOUNT},
+    {"across", FLAG},
+    {"steps", LIST},
+    {"shares", LIST},
+    {"for_ms", WHOLE},
+    {"after_requests", WHOLE},
+    {"verdict", FLAG},
+    {"keep_ms", WHOLE},
+    {"test", TEXT},
+    {"approve", FLAG},
+    {"headers", LIST},
+    {"cookies", LIST},
+    {"by", TEXT},
+    {"split_ppm", WHOLE},
+    {"ppm", WHOLE},
+    {"metric", TEXT},
+    {"decide_within_ms", WHOLE},
+    {"on_undecided", TEXT},
+    {"min_ready_ms", WHOLE},
+    {"progress_ms", WHOLE},
+    {"drain_ms", WHOLE},
+    {"per_request", FLAG},
+    {"accept_separate_disks", FLAG},
+    {"accept_shadow_data", FLAG},
+    {"reset_disks", FLAG},
+    {"max_error_rate_ppm", WHOLE},
+    {"max_p99_ms", WHOLE},
+    {"min_requests", WHOLE},
+    {"author", TEXT},
+    {"reason", TEXT},
+    {"dry_run", FLAG},
+    {"hooks", WHOLE},
+    {"state", WHOLE},
+    {"has_disks", FLAG},
     {"replicas", WHOLE},
 };
 
@@ -106,8 +131,7 @@ static int read_amount(const json_t *request, const char *name, struct strategy_
                        char **ret_why)
 {
     const json_t *value = json_object_get(request, name);
-    unsigned number;
-    char rest;
+    uint32_t ppm = 0;
 
     if (!value)
         return 0;
@@ -115,10 +139,11 @@ static int read_amount(const json_t *request, const char *name, struct strategy_
         *amount = (struct strategy_amount){.value = (uint32_t)json_integer_value(value)};
         return 0;
     }
-    if (sscanf(json_string_value(value), "%3u%c", &number, &rest) != 2 || rest != '%' ||
-        number > 100)
+    struct tn_str percent = tn_str_of(json_string_value(value));
+    if (percent.len < 2 || percent.ptr[percent.len - 1] != '%' ||
+        px_units_parse_percent(percent, &ppm) < 0 || ppm % 10000 != 0)
         return en_fail(ret_why, -EINVAL, "'%s': expected a number such as 1, or 25%%", name);
-    *amount = (struct strategy_amount){.value = number, .is_percent = true};
+    *amount = (struct strategy_amount){.value = ppm / 10000, .is_percent = true};
     return 0;
 }
 
@@ -150,6 +175,7 @@ static int read_plan(const json_t *request, struct strategy_plan *plan, char **r
     plan->drain_ms = whole(request, "drain_ms", plan->drain_ms);
     plan->min_ready_ms = whole(request, "min_ready_ms", plan->min_ready_ms);
     plan->decide_within_ms = whole(request, "decide_within_ms", plan->decide_within_ms);
+    plan->keep_ms = whole(request, "keep_ms", plan->keep_ms);
     plan->accepts_separate_disks = flag(request, "accept_separate_disks");
     plan->accepts_shadow_data = flag(request, "accept_shadow_data");
     plan->resets_disks = flag(request, "reset_disks");

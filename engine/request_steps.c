@@ -103,9 +103,8 @@ static int ab_steps(const json_t *request, struct strategy_plan *plan, char **re
 
     if (json_object_get(request, "by")) {
         step.kind = STRATEGY_STEP_SHARE;
-        step.ppm = json_object_get(request, "split_ppm")
-                       ? (uint32_t)whole(request, "split_ppm")
-                       : STRATEGY_ALL_PPM / 2;
+        step.ppm = json_object_get(request, "split_ppm") ? (uint32_t)whole(request, "split_ppm")
+                                                         : STRATEGY_ALL_PPM / 2;
         if (step.ppm == 0 || step.ppm >= STRATEGY_ALL_PPM)
             return en_fail(ret_why, -EINVAL, "a split must be above 0 and below 100 %%");
     } else if (!has_match(request)) {
@@ -119,11 +118,10 @@ static int ab_steps(const json_t *request, struct strategy_plan *plan, char **re
 
 static int shadow_steps(const json_t *request, struct strategy_plan *plan, char **ret_why)
 {
-    struct strategy_step step = {.kind = STRATEGY_STEP_MIRROR,
-                                 .ppm = json_object_get(request, "ppm")
-                                            ? (uint32_t)whole(request, "ppm")
-                                            : STRATEGY_ALL_PPM,
-                                 .evidence = evidence_of(request, "after_requests")};
+    struct strategy_step step = {
+        .kind = STRATEGY_STEP_MIRROR,
+        .ppm = json_object_get(request, "ppm") ? (uint32_t)whole(request, "ppm") : STRATEGY_ALL_PPM,
+        .evidence = evidence_of(request, "after_requests")};
 
     if (step.ppm == 0 || step.ppm > STRATEGY_ALL_PPM)
         return en_fail(ret_why, -EINVAL, "a mirror must be above 0 and up to 100 %%");
@@ -134,8 +132,7 @@ static int shadow_steps(const json_t *request, struct strategy_plan *plan, char 
 /* --- a list of one's own -----------------------------------------------------------------------
  */
 
-static int own_step(const json_t *item, uint32_t number, struct strategy_plan *plan,
-                    char **ret_why)
+static int own_step(const json_t *item, uint32_t number, struct strategy_plan *plan, char **ret_why)
 {
     struct strategy_step step = {.reference = number, .evidence = evidence_of(item, "requests")};
 
@@ -171,16 +168,10 @@ static int own_step(const json_t *item, uint32_t number, struct strategy_plan *p
 int en_request_steps(const json_t *request, struct strategy_plan *plan, char **ret_why)
 {
     const json_t *steps = json_object_get(request, "steps");
-    struct strategy_step keep = {.kind = STRATEGY_STEP_KEEP,
-                                 .evidence = {.for_ms = whole(request, "keep_ms")}};
     int r = 0;
 
     if (plan->kind != STRATEGY_KIND_STEPS && steps)
         return en_fail(ret_why, -EINVAL, "'steps' belongs to a list of steps (update -f)");
-    if (json_object_get(request, "keep_ms"))
-        r = add(plan, &keep, ret_why);
-    if (r < 0)
-        return r;
     switch (plan->kind) {
     case STRATEGY_KIND_CANARY:
         return canary_steps(request, plan, ret_why);

@@ -13,6 +13,7 @@
 #define IDLE_MS 500
 #define AGAIN_MAX_MS 10000
 #define ENDED_MAX 100
+#define ABORT_STEPS 6
 
 static uint64_t boot_ms(const struct en_core *core)
 {
@@ -53,9 +54,9 @@ static void restore_clock(struct en_core *core, const json_t *kept)
 
 int en_core_keep(struct en_core *core, char **ret_why)
 {
-    json_t *value = json_pack("{s:o, s:I, s:O, s:O}", "clock", clock_json(core), "next_id",
-                              (json_int_t)core->next_id, "ended", core->ended, "totals",
-                              core->totals);
+    json_t *value =
+        json_pack("{s:o, s:I, s:O, s:O}", "clock", clock_json(core), "next_id",
+                  (json_int_t)core->next_id, "ended", core->ended, "totals", core->totals);
 
     if (core->update)
         tn_json_set(&value, "update", en_update_json(core->update));
@@ -124,8 +125,7 @@ static void on_failure(struct en_core *core, char *why)
     told->again_ms = boot_ms(core) + (pause < AGAIN_MAX_MS ? pause : AGAIN_MAX_MS);
     if (why && strcmp(told->why, why) != 0) {
         tn_log(TN_LOG_WARNING, "engine", "%s", why);
-        strncpy(told->why, why, sizeof(told->why) - 1);
-        told->why[sizeof(told->why) - 1] = '\0';
+        snprintf(told->why, sizeof(told->why), "%s", why);
     }
     free(why);
 }
@@ -144,8 +144,8 @@ static void look(struct en_core *core)
 {
     const char *goal =
         core->update ? json_string_value(json_object_get(core->update->request, "metric")) : NULL;
-    const char *rule = core->update && !en_update_is_over(core->update) ? core->update->rule
-                                                                        : core->config->rule;
+    const char *rule =
+        core->update && !en_update_is_over(core->update) ? core->update->rule : core->config->rule;
     char *why = NULL;
 
     core->told.is_platform_known =
@@ -282,6 +282,20 @@ static void step(struct en_core *core)
         carry_out(core);
 }
 
+/* Whoever aborts is answered when nobody new reaches the new build any more. */
+static bool is_abort_owed(const struct en_core *core)
+{
+    const struct en_update *update = core->update;
+    uint32_t to;
+
+    if (tn_list_is_empty(&core->orders) || !update || !update->wishes.abort ||
+        !update->plan.is_across || en_update_is_over(update) || core->told.failures > 0)
+        return false;
+    to = update->versions[STRATEGY_TO];
+    return update->ours.share_ppm[to] > 0 || update->ours.has_match[to] ||
+           update->ours.mirror_ppm[to] > 0;
+}
+
 uint64_t en_round(struct en_core *core)
 {
     bool is_busy;
@@ -291,6 +305,10 @@ uint64_t en_round(struct en_core *core)
     look(core);
     en_orders_take(core);
     step(core);
+    for (int i = 0; i < ABORT_STEPS && is_abort_owed(core); i++) {
+        look(core);
+        step(core);
+    }
     en_orders_finish(core);
     is_busy = core->update && !en_update_is_over(core->update);
     if (core->did > 0)

@@ -43,7 +43,7 @@ struct en_since {
 };
 
 struct en_told {
-    char why[400]; /* what failed last, or "" */
+    char why[400];     /* what failed last, or "" */
     uint32_t failures; /* in a row */
     uint64_t again_ms; /* not before */
     bool is_proxy_known, is_platform_known;
@@ -67,10 +67,10 @@ struct en_core {
     struct en_told told;
     struct en_since version_since[EN_VERSIONS];
     struct en_since since[EN_VERSIONS][EN_INSTANCES_MAX];
-    struct tn_list orders;  /* taken by this round */
+    struct tn_list orders;                   /* taken by this round */
     struct en_hook_call calls[EN_CALLS_MAX]; /* to be started once the round is over */
     uint32_t call_count;
-    uint32_t did; /* commands that this round carried out */
+    uint32_t did;   /* commands that this round carried out */
     json_t *ended;  /* of updates that are over, newest last */
     json_t *totals; /* {"canary done": 3} */
     uint64_t next_id;

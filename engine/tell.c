@@ -80,9 +80,9 @@ static json_t *steps_json(const struct strategy_plan *plan)
     json_t *steps = json_array();
 
     for (uint32_t i = 0; i < plan->step_count; i++)
-        tn_json_append(&steps, json_pack("{s:s, s:i}", "step",
-                                         strategy_step_word(plan->steps[i].kind), "ppm",
-                                         (int)plan->steps[i].ppm));
+        tn_json_append(&steps,
+                       json_pack("{s:s, s:i}", "step", strategy_step_word(plan->steps[i].kind),
+                                 "ppm", (int)plan->steps[i].ppm));
     return steps;
 }
 
@@ -99,8 +99,8 @@ static json_t *update_json(const struct en_core *core)
         "id", (json_int_t)update->id, "strategy", strategy_kind_word(update->plan.kind), "from",
         update->plan.from, "to", update->plan.to, "from_build", update->starting[STRATEGY_FROM],
         "to_build", update->target, "rule", update->rule, "course", course_words[record->course],
-        "cause", record->cause ? strategy_cause_word(record->cause) : "", "step",
-        (int)record->step, "steps", steps_json(&update->plan), "finished",
+        "cause", record->cause ? strategy_cause_word(record->cause) : "", "step", (int)record->step,
+        "steps", steps_json(&update->plan), "finished",
         core->has_action ? (int)core->action.finished : 0, "replicas", (int)update->plan.replicas,
         "paused", update->wishes.pause, "stuck", record->is_stuck, "wait", wait_json(core),
         "begun_at", time_json(update->begun_wall_ns), "ended_at", time_json(update->ended_wall_ns),
@@ -111,13 +111,13 @@ static json_t *update_json(const struct en_core *core)
 json_t *en_status_json(const struct en_core *core)
 {
     char *sentence = en_sentence(core);
-    json_t *json = json_pack(
-        "{s:s, s:s, s:s?, s:s?, s:{s:b, s:I, s:s}, s:o, s:o, s:O}", "service",
-        core->config->service, "platform", core->platform->ops->name, "sentence", sentence,
-        "problem", core->told.why[0] ? core->told.why : NULL, "proxy", "reachable",
-        core->told.is_proxy_known, "revision", (json_int_t)core->seen.revision, "rule",
-        core->seen.rule, "update", update_json(core), "versions", versions_json(core), "ended",
-        core->ended);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s?, s:s?, s:{s:b, s:I, s:s}, s:o, s:o, s:O}", "service",
+                  core->config->service, "platform", core->platform->ops->name, "sentence",
+                  sentence, "problem", core->told.why[0] ? core->told.why : NULL, "proxy",
+                  "reachable", core->told.is_proxy_known, "revision",
+                  (json_int_t)core->seen.revision, "rule", core->seen.rule, "update",
+                  update_json(core), "versions", versions_json(core), "ended", core->ended);
 
     free(sentence);
     return json;
@@ -142,8 +142,8 @@ static void put_totals(const struct en_core *core, FILE *out)
     {
         const char *space = strrchr(key, ' ');
 
-        fprintf(out, "turnout_update_total{strategy=\"%.*s\",result=\"%s\"} %" JSON_INTEGER_FORMAT
-                     "\n",
+        fprintf(out,
+                "turnout_update_total{strategy=\"%.*s\",result=\"%s\"} %" JSON_INTEGER_FORMAT "\n",
                 (int)(space - key), key, space + 1, json_integer_value(count));
     }
 }
@@ -151,8 +151,8 @@ static void put_totals(const struct en_core *core, FILE *out)
 static void put_update(const struct en_core *core, FILE *out)
 {
     const struct en_update *update = core->update;
-    uint64_t end = update->ended_wall_ns ? update->ended_wall_ns
-                                         : core->clock->wall_ns(core->clock->context);
+    uint64_t end =
+        update->ended_wall_ns ? update->ended_wall_ns : core->clock->wall_ns(core->clock->context);
     json_t *wait = wait_json(core);
 
     put_family(out, "info", "gauge", "The last update; 1.");

@@ -28,7 +28,7 @@ bool en_update_is_over(const struct en_update *update)
 
 #define NUMBER(member)                                                                             \
     {                                                                                              \
-        #member, offsetof(struct en_update, member), sizeof(((struct en_update *)0)->member)       \
+#member, offsetof(struct en_update, member), sizeof(((struct en_update *)0)->member)       \
     }
 
 static const struct number {
@@ -186,8 +186,7 @@ int en_update_parse(const json_t *json, const struct en_config *config, char **r
     if (!update)
         return en_fail(ret_why, -ENOMEM, "out of memory");
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        set_number(update, &numbers[i],
-                   json_integer_value(json_object_get(json, numbers[i].name)));
+        set_number(update, &numbers[i], json_integer_value(json_object_get(json, numbers[i].name)));
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         const char *text = json_string_value(json_object_get(json, texts[i].name));
 

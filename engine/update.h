@@ -34,10 +34,10 @@ struct en_update {
     struct strategy_wishes wishes;
     struct en_rule_state ours, next;
     bool has_next;
-    json_t *modes; /* {"blue/1": "draining"}: set by us */
-    json_t *held;  /* the same, by others before we began */
-    json_t *hooks; /* {"before": "good", "instance 123-4": "running"} */
-    uint32_t hook_step; /* of which step `hooks` speaks */
+    json_t *modes;       /* {"blue/1": "draining"}: set by us */
+    json_t *held;        /* the same, by others before we began */
+    json_t *hooks;       /* {"before": "good", "instance 123-4": "running"} */
+    uint32_t hook_step;  /* of which step `hooks` speaks */
     uint32_t reset_step; /* step + 1 in which disks were recreated */
     struct strategy_figures baseline;
     uint64_t baseline_since_ms; /* of the evidence that it is the baseline of */
@@ -46,9 +46,9 @@ struct en_update {
     uint64_t stable_errors, stable_requests;                  /* of FROM, this step */
 
     uint64_t begun_wall_ns, ended_wall_ns, turned_wall_ns; /* turned: going back began */
-    uint64_t revision; /* in force after the last own change */
-    char author[64], reason[160]; /* of who asked for it */
-    char said_by[64], said[160];  /* of who aborted it */
+    uint64_t revision;                                     /* in force after the last own change */
+    char author[64], reason[160];                          /* of who asked for it */
+    char said_by[64], said[160];                           /* of who aborted it */
 };
 
 void en_update_free(struct en_update *update);

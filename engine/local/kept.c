@@ -67,9 +67,9 @@ static void restore_version(struct en_local *local, struct en_local_version *ver
         instance->is_going = json_is_true(json_object_get(item, "going"));
         instance->started_ms = now;
         if (is_same_boot) /* another run of the machine: nobody of then is left */
-            instance->process = (struct en_process){
-                (int32_t)json_integer_value(json_object_get(item, "pid")),
-                (uint64_t)json_integer_value(json_object_get(item, "start"))};
+            instance->process =
+                (struct en_process){(int32_t)json_integer_value(json_object_get(item, "pid")),
+                                    (uint64_t)json_integer_value(json_object_get(item, "start"))};
     }
 }
 
@@ -88,8 +88,7 @@ int en_local_restore(struct en_local *local, char **ret_why)
 
     for (uint32_t v = 0; v < EN_VERSIONS; v++) {
         const struct en_version_config *config = &local->options.config->versions[v];
-        const json_t *version =
-            json_object_get(json_object_get(kept, "versions"), config->name);
+        const json_t *version = json_object_get(json_object_get(kept, "versions"), config->name);
 
         if (version)
             restore_version(local, &local->versions[v], version, is_same_boot);

@@ -20,8 +20,8 @@ static struct en_local *local_of(struct en_platform *platform)
 /* --- what is there -----------------------------------------------------------------------------
  */
 
-static enum en_phase phase_of(const struct en_local *local, const struct en_local_instance *instance,
-                              bool is_wanted)
+static enum en_phase phase_of(const struct en_local *local,
+                              const struct en_local_instance *instance, bool is_wanted)
 {
     uint64_t now = en_local_now_ms(local);
 

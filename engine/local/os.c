@@ -154,8 +154,8 @@ static bool is_alive(struct en_os *os, const struct en_process *process, char *w
         return false;
     }
     /* Not our child: made by the engine before this one. */
-    if (read_stat(process->pid, &letter, &start) == 0 && start == process->start &&
-        letter != 'Z' && letter != 'X')
+    if (read_stat(process->pid, &letter, &start) == 0 && start == process->start && letter != 'Z' &&
+        letter != 'X')
         return true;
     snprintf(why, size, "ended while no engine was there to see how");
     return false;

@@ -47,9 +47,8 @@ static void start(struct probing *probing, struct pollfd *poll)
 
     poll->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     poll->events = POLLOUT;
-    if (poll->fd < 0 ||
-        (connect(poll->fd, (struct sockaddr *)&address, sizeof(address)) < 0 &&
-         errno != EINPROGRESS))
+    if (poll->fd < 0 || (connect(poll->fd, (struct sockaddr *)&address, sizeof(address)) < 0 &&
+                         errno != EINPROGRESS))
         fail(probing, poll, strerror(errno));
 }
 
@@ -89,9 +88,8 @@ static void receive(struct probing *probing, struct pollfd *poll)
     if (probing->got < STATUS_LEN)
         return;
     probing->head[STATUS_LEN] = '\0';
-    probing->probe->is_good =
-        strncmp(probing->head, "HTTP/1.", 7) == 0 && probing->head[8] == ' ' &&
-        probing->head[9] == '2';
+    probing->probe->is_good = strncmp(probing->head, "HTTP/1.", 7) == 0 &&
+                              probing->head[8] == ' ' && probing->head[9] == '2';
     fail(probing, poll, probing->probe->is_good ? "" : probing->head + 9);
 }
 

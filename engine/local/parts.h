@@ -20,8 +20,8 @@ struct en_local_instance {
     uint64_t started_ms; /* or adopted */
     uint64_t ready_ms;   /* 0: not ready */
     uint64_t probed_ms;
-    uint64_t ended_ms;  /* by itself */
-    uint64_t again_ms;  /* not before */
+    uint64_t ended_ms; /* by itself */
+    uint64_t again_ms; /* not before */
     uint32_t restarts;
     uint32_t missed;    /* probes in a row since it was ready */
     bool is_failed;     /* since it was last ready */
@@ -44,13 +44,15 @@ struct en_local {
 
 uint64_t en_local_now_ms(const struct en_local *local);
 
-/* --- kept.c ------------------------------------------------------------------------------------ */
+/* --- kept.c ------------------------------------------------------------------------------------
+ */
 
 /* From the store; what was never kept is as the configuration says. */
 int en_local_restore(struct en_local *local, char **ret_why);
 int en_local_keep(struct en_local *local, char **ret_why);
 
-/* --- run.c: one instance ------------------------------------------------------------------------ */
+/* --- run.c: one instance ------------------------------------------------------------------------
+ */
 
 /* What is owed to it now: start, end, kill, start again. */
 int en_local_turn(struct en_local *local, uint32_t version, uint32_t index, char **ret_why);

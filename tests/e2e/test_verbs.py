@@ -42,7 +42,7 @@ def run(*arguments, cwd=None, admin=None, stdin="", timeout=20):
 VERBS = ["serve", "check", "reload", "get", "status", "route", "set", "explain", "promote", "abort", "drain", "cut", "undrain",
          "undo", "history"]
 # Those that a version does not have yet: --help says which, and each is refused by name.
-LATER = ["mirror", "update", "engine", "page"]
+LATER = ["mirror", "page"]
 COMMANDS = [[v] for v in VERBS] + [["route", s] for s in ("all", "canary", "ab", "shadow")] + \
            [["set", s] for s in ("weights", "share", "mirror", "rules")]
 

@@ -1,0 +1,168 @@
+"""Updates from build 1 to build 2 of real counters behind a real proxy, under steady traffic: no request fails."""
+import os
+import random
+import signal
+import time
+
+import pytest
+from line import eventually, health, rule
+from support.engine import Engine, Visitors, counter_command
+from support.ports import free_port
+from support.proxy import Proxy
+
+REPLICAS = 3
+
+
+@pytest.fixture
+def start_service(tmp_path):
+    """start_service(rule fields, engine fields) -> proxy, engine: blue serves build 1, all up."""
+    started = []
+
+    def start(more=None, **engine):
+        ports = {v: [free_port() for _ in range(REPLICAS)] for v in ("blue", "green")}
+        health_of = {**health("200ms"), "up_after": 1, "down_after": 2}
+        proxy = Proxy(tmp_path / "proxy", {
+            "versions": {v: {"endpoints": [f"127.0.0.1:{p}" for p in ports[v]], "health": health_of} for v in ports},
+            "rules": [rule({"blue": 1}, stable="blue", **(more or {}))],
+            "store": {"file": "./turnout.store"},
+            "log": {"access": "off"},
+            "limits": {"stop_grace": "1s"},
+        }, name="p").start()
+        started.append(proxy)
+        fleet = Engine(tmp_path / "engine", proxy.admin, ports, REPLICAS, **engine)
+        started.append(fleet)
+        fleet.start().wait_serving()
+        return proxy, fleet
+
+    yield start
+    for process in reversed(started):
+        if isinstance(process, Engine):
+            process.stop_all()
+        else:
+            assert process.stop(timeout=30) == 0, process.output()[-3000:]
+
+
+def serving(status):
+    """The builds of what gets traffic, and where."""
+    return {(v["name"], i["build"]) for v in status["versions"] if v["share_ppm"] for i in v["instances"]}
+
+
+# name, flags, what is serving at the end, does a person promote
+WAYS = [
+    ("rolling", [], "blue", False),
+    ("rolling", ["--max-surge", "1"], "green", False),
+    ("ramped", [], "green", False),
+    ("best-effort", ["--max-unavailable", "50%"], "blue", False),
+    ("blue-green", ["--keep", "0s"], "green", False),
+    ("canary", ["--steps", "5,50,100", "--after-requests", "20"], "green", False),
+    ("ab", ["--header", "X-Version=green"], "green", True),
+    ("shadow", ["--percent", "50", "--accept-shadow-data"], "green", True),
+]
+
+
+@pytest.mark.parametrize("name, flags, where, is_promoted", WAYS, ids=[" ".join([w[0], *w[1][:1]]) for w in WAYS])
+def test_no_request_fails(start_service, name, flags, where, is_promoted):
+    proxy, fleet = start_service()
+    with Visitors(proxy.address) as visitors:
+        time.sleep(0.3)
+        fleet.update(name, "--to", "2", *flags)
+        if is_promoted:
+            fleet.wait_for_status(lambda s: s["update"]["wait"] and s["update"]["wait"]["person"])
+            assert "2" not in visitors.builds(), "seen before a person promoted"
+            fleet.update("promote")
+        out = fleet.update("status", "-w", "--timeout", "40s")
+        time.sleep(0.3)
+    assert visitors.failed() == []
+    assert len(visitors.results) > 200
+    status = fleet.status()
+    assert status["update"]["course"] == "done", out
+    assert serving(status) == {(where, "2")}
+    builds = visitors.builds()
+    assert builds[0] == "1" and builds[-1] == "2"
+    # A copy counts a visit, too.
+    assert fleet.visits("blue") + fleet.visits("green") >= len(builds)
+    assert fleet.visits(where) > 0
+    other = next(v for v in status["versions"] if v["name"] != where)
+    assert other["instances"] == []
+
+
+def test_recreate_announces_its_gap(start_service):
+    proxy, fleet = start_service()
+    with Visitors(proxy.address) as visitors:
+        time.sleep(0.3)
+        fleet.update("recreate", "--to", "2", "--wait", "--timeout", "40s")
+        time.sleep(0.3)
+    assert {r[1] for r in visitors.failed()} <= {503}
+    assert visitors.retry_after[False] == 0 and visitors.retry_after[True] > 0
+    builds = visitors.builds()
+    assert builds == sorted(builds), "two builds served at the same time"
+    assert set(builds) == {"1", "2"}
+
+
+def test_abort_returns_to_the_starting_build(start_service):
+    proxy, fleet = start_service()
+    with Visitors(proxy.address) as visitors:
+        fleet.update("canary", "--to", "2", "--steps", "50,100", "--for", "10m")
+        fleet.wait_for_status(lambda s: any(v["share_ppm"] == 500000 for v in s["versions"]))
+        eventually(lambda: "2" in visitors.builds())
+        out = fleet.update("abort", "--reason", "errors at checkout")
+        late = len(visitors.results) + 4  # those on their way
+        time.sleep(0.5)
+        done = fleet.update("status", "-w", "--timeout", "30s", check=False)
+    assert "errors at checkout" in out.splitlines()[0]
+    assert done.returncode == 1 and "aborted" in done.stdout.splitlines()[-1]
+    assert visitors.failed() == []
+    assert "2" not in [r[2] for r in visitors.results[late:]]
+    assert serving(fleet.status()) == {("blue", "1")}
+    assert fleet.status()["ended"][-1]["result"] == "returned"
+
+
+def test_abort_at_the_proxy_is_the_engines_own(start_service):
+    proxy, fleet = start_service()
+    fleet.update("canary", "--to", "2", "--steps", "50,100", "--for", "10m")
+    fleet.wait_for_status(lambda s: any(v["share_ppm"] == 500000 for v in s["versions"]))
+    fleet.kill()
+    proxy.verb("abort", "--reason", "a person")
+    fleet.start()
+    status = fleet.wait_for_status(lambda s: s["update"]["course"] == "returned")
+    assert serving(status) == {("blue", "1")}
+    assert "taken back" in status["sentence"]
+    assert not [a for a in fleet.actions() if a["action"].startswith("share")]
+
+
+def test_a_bad_build_goes_back_by_itself(start_service):
+    builds = {"1": {"command": list(map(str, counter_command("1")))}, "2": {"command": ["/bin/false"]}}
+    proxy, fleet = start_service(builds=builds)
+    with Visitors(proxy.address) as visitors:
+        done = fleet.update("blue-green", "--to", "2", "--progress", "2s", "--wait", "--timeout", "30s", check=False)
+    assert done.returncode == 1
+    assert "no progress" in done.stdout.splitlines()[-1]
+    assert visitors.failed() == []
+    assert set(visitors.builds()) == {"1"}
+
+
+def test_a_slow_engine_kill_does_not_hurt(start_service, is_long):
+    """kill -9 at random moments: it ends as asked, no orphan, no build mixed where none was promised."""
+    proxy, fleet = start_service()
+    seed = random.randrange(10**6)
+    random.seed(seed)
+    rounds = 200 if is_long else 6
+    ways = [["rolling"], ["blue-green", "--keep", "0s"], ["ramped"], ["recreate"], ["best-effort"]]
+    target = "2"
+    with Visitors(proxy.address, count=2, pause=0.01) as visitors:
+        for number in range(rounds):
+            way = ways[number % len(ways)]
+            fleet.update(*way, "--to", target)
+            deadline = time.monotonic() + random.uniform(0.0, 1.2)
+            while time.monotonic() < deadline and fleet.is_running():
+                time.sleep(0.005)
+            os.kill(fleet.pid, signal.SIGKILL)
+            fleet.child.wait()
+            fleet.start()
+            status = fleet.wait_for_status(lambda s: s["update"]["course"] in ("done", "returned"), 40)
+            assert status["update"]["course"] == "done", f"seed {seed}: {status['sentence']}"
+            version = next(iter(serving(status)))[0]
+            assert serving(status) == {(version, target)}, f"seed {seed}, {way}: {status}"
+            assert len(fleet.processes()) == REPLICAS, f"seed {seed}, {way}"
+            target = "1" if target == "2" else "2"
+    assert {r[1] for r in visitors.failed()} <= {503}, f"seed {seed}"
