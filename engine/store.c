@@ -61,12 +61,12 @@ uint64_t en_store_cut_bytes(const struct en_store *store)
 static int append(struct en_store *store, const json_t *values, char **ret_why)
 {
     char *text = tn_json_text(values, JSON_COMPACT);
-    int r = -ENOMEM;
+    uint64_t before = tn_journal_size(store->journal);
+    int r = text ? tn_journal_append(store->journal, tn_str_of(text), ret_why) : -ENOMEM;
 
-    if (text && tn_journal_size(store->journal) > EN_STORE_COMPACT_BYTES)
-        r = tn_journal_compact(store->journal, tn_str_of(text), ret_why);
-    else if (text)
-        r = tn_journal_append(store->journal, tn_str_of(text), ret_why);
+    /* Each record is the whole. What can't be made shorter now is so the next time. */
+    if (r == 0 && before > EN_STORE_COMPACT_BYTES)
+        (void)tn_journal_compact(store->journal, before, NULL);
     free(text);
     return r;
 }

@@ -69,7 +69,7 @@ static int observe(struct en_platform *platform, struct en_view *ret_view, char 
 
     for (uint32_t v = 0; v < EN_VERSIONS; v++) {
         for (uint32_t i = 0; i < local->options.config->versions[v].port_count; i++) {
-            int error = en_local_turn(local, v, i, ret_why);
+            int error = en_local_turn(local, v, i, r < 0 ? NULL : ret_why);
 
             r = r < 0 ? r : error;
         }
