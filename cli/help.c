@@ -60,9 +60,13 @@ void cli_print_help(const struct cli_parse *parse, FILE *out)
 static void print_subcommands(const struct cli_syntax *syntax,
                               const struct cli_subcommand *subcommands, size_t count, FILE *out)
 {
+    int width = 9;
+
+    for (size_t i = 0; i < count; i++)
+        width = (int)strlen(subcommands[i].name) > width ? (int)strlen(subcommands[i].name) : width;
     fprintf(out, "Usage: %s %s\n\n%s\n\n", syntax->command, syntax->usage, syntax->about);
     for (size_t i = 0; i < count; i++)
-        fprintf(out, "  %-10s %s\n", subcommands[i].name, subcommands[i].summary);
+        fprintf(out, "  %-*s  %s\n", width, subcommands[i].name, subcommands[i].summary);
     fprintf(out, "\nExamples\n%s\n\n'%s %s --help' shows the options of one of them.\n",
             syntax->examples, syntax->command, subcommands[0].name);
 }

@@ -119,7 +119,7 @@ static const struct spec {
     {"canary", "a growing share, with a verdict at each step",
      "Each step waits for --for and --after-requests if given, else for a verdict. Users stay\n"
      "with their version unless --per-request.",
-     " --steps 1,10,50,100", DATA | EVIDENCE, OPTIONS(own_canary)},
+     " --steps 1,10,50,100 --for 5m", DATA | EVIDENCE, OPTIONS(own_canary)},
     {"ab", "those who match or are drawn see the new build",
      "A person promotes, whatever the figures say.", " --header X-Version=green", DATA | EVIDENCE,
      OPTIONS(own_ab)},
@@ -252,7 +252,7 @@ int cli_update_plan(struct cli_context *context, int argc, char **argv)
         .command = "turnout update plan",
         .usage = "STRATEGY --to BUILD [options]",
         .about = "Says what an update would do, step by step, and what it means for the data.",
-        .examples = "  turnout update plan canary --to 2 --steps 5,50,100",
+        .examples = "  turnout update plan canary --to 2",
     };
     static cli_verb_fn *const plans[COUNT] = {plan_rolling,  plan_ramped,     plan_best_effort,
                                               plan_recreate, plan_blue_green, plan_canary,
