@@ -24,15 +24,36 @@ static bool may_have_shrunk(const struct strategy_turn *turn)
     return kind == STRATEGY_STEP_STOP;
 }
 
+/* All of FROM beside all of TO, whose users stay until then: they are moved in one change. */
+static bool regrow(struct strategy_turn *turn)
+{
+    const struct strategy_version *from = strategy_version_of(turn, STRATEGY_FROM);
+    uint32_t n = turn->plan->replicas;
+    uint32_t fit = strategy_count_fit(turn, STRATEGY_FROM, STRATEGY_BUILD_STARTING);
+
+    turn->measure = fit;
+    strategy_activate(turn, STRATEGY_FROM);
+    if (!strategy_agreed(turn))
+        return false;
+    if (from->replicas != n)
+        strategy_do_scale(turn, STRATEGY_FROM, n);
+    if (fit < n)
+        return strategy_wait(turn, STRATEGY_WAIT_STARTED, fit, n);
+    return turn->action->count == 0;
+}
+
 static bool has_all_of_from(struct strategy_turn *turn)
 {
     const struct strategy_version *from = strategy_version_of(turn, STRATEGY_FROM);
+    bool is_whole;
 
     if (!may_have_shrunk(turn))
         return true;
-    if (from->replicas == turn->plan->replicas && is_home(&turn->seen->rule))
-        return true;
-    return strategy_ramp(turn, STRATEGY_FROM);
+    is_whole = from->replicas == turn->plan->replicas && is_home(&turn->seen->rule);
+    if (!strategy_has_ramp(turn->plan))
+        return is_whole || regrow(turn);
+    return (is_whole && strategy_count_planned(strategy_version_of(turn, STRATEGY_TO)) == 0) ||
+           strategy_ramp(turn, STRATEGY_FROM);
 }
 
 /* TO as it was when the update began. */

@@ -19,23 +19,23 @@ struct ramp {
     bool is_short;              /* too few are available: nothing is taken away */
 };
 
-static bool is_active(const struct strategy_instance *instance)
+/* One of the shrinking version that is to get users, whether it is there just now or not. */
+static bool is_active(const struct ramp *ramp, uint32_t i)
 {
-    return instance->exists && instance->mode == STRATEGY_ACTIVE;
+    return i < ramp->shrink->replicas && ramp->shrink->instances[i].mode == STRATEGY_ACTIVE;
 }
 
 static void look(const struct strategy_turn *turn, enum strategy_part up, struct ramp *ramp)
 {
     const struct strategy_plan *plan = turn->plan;
-    bool has_ramp = strategy_has_ramp(plan);
 
     ramp->up = up;
     ramp->down = up == STRATEGY_TO ? STRATEGY_FROM : STRATEGY_TO;
     ramp->grow = strategy_version_of(turn, ramp->up);
     ramp->shrink = strategy_version_of(turn, ramp->down);
     ramp->wanted = up == STRATEGY_TO ? STRATEGY_BUILD_TARGET : STRATEGY_BUILD_STARTING;
-    ramp->ceiling = plan->replicas + (has_ramp ? plan->surge_count : plan->replicas);
-    ramp->floor = plan->replicas - (has_ramp ? plan->unavailable_count : 0);
+    ramp->ceiling = plan->replicas + plan->surge_count;
+    ramp->floor = plan->replicas - plan->unavailable_count;
     for (uint32_t i = 0; i < ramp->grow->count; i++)
         ramp->served += ramp->grow->instances[i].build == ramp->wanted &&
                         strategy_is_serving(turn, &ramp->grow->instances[i]);
@@ -44,7 +44,7 @@ static void look(const struct strategy_turn *turn, enum strategy_part up, struct
     ramp->available = ramp->served + strategy_count_serving(turn, ramp->down);
     ramp->is_short = ramp->available < ramp->floor;
     for (uint32_t i = 0; i < ramp->shrink->count; i++)
-        ramp->left += is_active(&ramp->shrink->instances[i]);
+        ramp->left += is_active(ramp, i);
 }
 
 /* From the top: who serves nobody costs nothing, the others only as many as are spare. */
@@ -52,12 +52,12 @@ static void pick(const struct strategy_turn *turn, struct ramp *ramp)
 {
     uint32_t spare = ramp->is_short ? 0 : ramp->available - ramp->floor;
 
-    for (uint32_t i = ramp->shrink->count; i-- > 0;) {
+    for (uint32_t i = ramp->shrink->count; !ramp->is_short && i-- > 0;) {
         const struct strategy_instance *instance = &ramp->shrink->instances[i];
 
-        if (!is_active(instance))
+        if (!is_active(ramp, i))
             continue;
-        if (instance->is_ready) {
+        if (strategy_is_there(instance) && instance->is_ready) {
             if (spare == 0 || !strategy_is_serving(turn, instance))
                 break;
             spare--;
@@ -73,7 +73,7 @@ static bool shift(struct strategy_turn *turn, const struct ramp *ramp)
     uint32_t share = turn->seen->rule.share_ppm;
     uint32_t wanted;
 
-    if (ramp->served == 0)
+    if (ramp->served == 0 || (ramp->is_short && ramp->up == STRATEGY_TO))
         return true;
     wanted = (uint32_t)((uint64_t)STRATEGY_ALL_PPM * ramp->served / (ramp->served + left));
     if (ramp->up == STRATEGY_FROM)
@@ -87,20 +87,26 @@ static bool shift(struct strategy_turn *turn, const struct ramp *ramp)
            strategy_wait(turn, STRATEGY_WAIT_PROXIES, 0, turn->seen->proxies.count);
 }
 
-/* Others fell over: what was drained to be stopped serves a while longer. */
+/* Others fell over: what was drained to be stopped serves a while longer. So does what can't be
+ * stopped, because one above it serves. */
 static bool give_back(struct strategy_turn *turn, const struct ramp *ramp)
 {
     uint32_t lack = ramp->is_short ? ramp->floor - ramp->available : 0;
     uint32_t before = turn->action->count;
+    uint32_t above = ramp->left;
 
-    for (uint32_t i = 0; lack > 0 && i < ramp->shrink->count; i++) {
+    for (uint32_t i = 0; i < ramp->shrink->count && (lack > 0 || above > 0); i++) {
         const struct strategy_instance *instance = &ramp->shrink->instances[i];
 
+        if (is_active(ramp, i)) {
+            above--;
+            continue;
+        }
         if (instance->mode == STRATEGY_ACTIVE || instance->is_held ||
             !strategy_is_fit(turn, instance))
             continue;
         strategy_do_mode(turn, STRATEGY_DO_UNDRAIN, ramp->down, i);
-        lack--;
+        lack -= lack > 0;
     }
     return turn->action->count == before;
 }
@@ -115,7 +121,7 @@ static void shrink(struct strategy_turn *turn, const struct ramp *ramp)
     for (uint32_t i = ramp->shrink->count; i-- > 0;) {
         const struct strategy_instance *instance = &ramp->shrink->instances[i];
 
-        if (is_active(instance)) {
+        if (is_active(ramp, i)) {
             is_top = false;
             if (picks == 0)
                 continue;
@@ -125,9 +131,8 @@ static void shrink(struct strategy_turn *turn, const struct ramp *ramp)
             is_top = false;
             strategy_wait(turn, STRATEGY_WAIT_QUIET, instance->open, 0);
         } else if (is_top && i < count) {
-            bool may_go = !instance->exists || !instance->is_ready || !ramp->is_short;
-
-            if (may_go && (!instance->exists || strategy_ask_instance(turn, ramp->down, i)))
+            if (!ramp->is_short &&
+                (!instance->exists || strategy_ask_instance(turn, ramp->down, i)))
                 count = i;
             else
                 is_top = false;

@@ -30,12 +30,33 @@ static bool has_new_disks(struct strategy_turn *turn)
     return strategy_wait(turn, STRATEGY_WAIT_RESET, 0, 0);
 }
 
+/* Everybody is at FROM before anything is done to TO's instances, or to anybody's data. */
+static bool has_sent_home(struct strategy_turn *turn)
+{
+    if (!is_exposed(&turn->seen->rule))
+        return true;
+    strategy_do(turn, STRATEGY_DO_STABLE, STRATEGY_FROM);
+    return strategy_wait(turn, STRATEGY_WAIT_PROXIES, 0, turn->seen->proxies.count);
+}
+
+/* Users whom somebody let in by hand are still there, and instances must go. */
+static bool must_empty(const struct strategy_turn *turn, bool resets_disks)
+{
+    const struct strategy_version *version = strategy_version_of(turn, STRATEGY_TO);
+    bool must = resets_disks && !turn->seen->has_reset;
+
+    for (uint32_t i = 0; i < version->count; i++)
+        must |=
+            version->instances[i].exists && version->instances[i].build != STRATEGY_BUILD_TARGET;
+    return must && (version->open > 0 || version->bound > 0);
+}
+
 static bool do_start(struct strategy_turn *turn, bool resets_disks)
 {
-    if (is_exposed(&turn->seen->rule)) {
-        strategy_do(turn, STRATEGY_DO_STABLE, STRATEGY_FROM);
-        return strategy_wait(turn, STRATEGY_WAIT_PROXIES, 0, turn->seen->proxies.count);
-    }
+    if (!has_sent_home(turn))
+        return false;
+    if (must_empty(turn, resets_disks) && !strategy_stop(turn, STRATEGY_TO))
+        return false;
     return (!resets_disks || has_new_disks(turn)) && strategy_start(turn);
 }
 
@@ -95,7 +116,7 @@ static bool do_handover(struct strategy_turn *turn)
 {
     const struct strategy_version *from = strategy_version_of(turn, STRATEGY_FROM);
 
-    if (!ask_mover(turn, STRATEGY_HOOK_PREPARE))
+    if (!has_sent_home(turn) || !ask_mover(turn, STRATEGY_HOOK_PREPARE))
         return false;
     if (from->mode != STRATEGY_CUT) {
         strategy_do_mode(turn, STRATEGY_DO_CUT, STRATEGY_FROM, STRATEGY_WHOLE_VERSION);
