@@ -65,6 +65,13 @@ static int init_uv(struct tn_loop *loop)
     return error;
 }
 
+static void on_turn(uv_prepare_t *turn)
+{
+    struct tn_loop *loop = TN_CONTAINER_OF(turn, struct tn_loop, turn);
+
+    loop->now_ns = loop->wall_ns = 0;
+}
+
 int tn_loop_init(struct tn_loop *loop)
 {
     int error;
@@ -87,6 +94,10 @@ int tn_loop_init(struct tn_loop *loop)
     loop->swept_tick = uv_now(&loop->uv) / TN_DEADLINE_TICK_MS;
     uv_timer_init(&loop->uv, &loop->sweep);
     uv_unref((uv_handle_t *)&loop->sweep);
+    loop->now_ns = loop->wall_ns = 0;
+    uv_prepare_init(&loop->uv, &loop->turn);
+    uv_prepare_start(&loop->turn, on_turn);
+    uv_unref((uv_handle_t *)&loop->turn);
     return 0;
 }
 
@@ -94,8 +105,10 @@ int tn_loop_deinit(struct tn_loop *loop)
 {
     int error;
 
-    if (!uv_is_closing((uv_handle_t *)&loop->sweep))
+    if (!uv_is_closing((uv_handle_t *)&loop->sweep)) {
         uv_close((uv_handle_t *)&loop->sweep, NULL);
+        uv_close((uv_handle_t *)&loop->turn, NULL);
+    }
     /* What is closing goes in one turn; a handle that somebody left open must not hold us here. */
     for (int turn = 0; turn < DEINIT_TURNS && uv_loop_alive(&loop->uv); turn++)
         uv_run(&loop->uv, UV_RUN_NOWAIT);

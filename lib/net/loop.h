@@ -3,17 +3,18 @@
  *
  * Glossary: loop (a thread's libuv loop), stream (one connection), deadline (a moment that a sweep
  * looks at), mailbox (how other threads reach a loop), tail (bytes the kernel did not take at
- * once). Not for knowing HTTP. The only room that uses libuv. Shapes: `now_ms` is monotonic and
- * cached per loop turn; `scratch` is where every stream of the loop reads to: its bytes are valid
- * until the callback returns. `out` is for whoever builds a head to send. Errors: 0 or negative
- * errno (libuv's codes are the same numbers). Callbacks never run from inside the call that asked
- * for them, never after close. Ownership: the loop belongs to its caller; tn_loop_deinit() says
- * -EBUSY while a handle is left. Threads: everything belongs to the loop's thread but
- * tn_mailbox_post().
+ * once). Not for knowing HTTP. The only room that uses libuv. Shapes: the time in ms is monotonic
+ * and cached per loop turn, the time in ns per read, wall time per turn: a request asks for them
+ * seven times; `scratch` is where every stream of the loop reads to: its bytes are valid until the
+ * callback returns. `out` is for whoever builds a head to send. Errors: 0 or negative errno
+ * (libuv's codes are the same numbers). Callbacks never run from inside the call that asked for
+ * them, never after close. Ownership: the loop belongs to its caller; tn_loop_deinit() says -EBUSY
+ * while a handle is left. Threads: everything belongs to the loop's thread but tn_mailbox_post().
  */
 #ifndef TN_NET_LOOP_H
 #define TN_NET_LOOP_H
 
+#include "lib/base/clock.h"
 #include "lib/base/list.h"
 
 #include <stdint.h>
@@ -34,6 +35,9 @@ struct tn_loop {
     uint64_t swept_tick;
     uint32_t deadline_count;
     bool is_sweeping_set;  /* sweep timer is started */
+    uv_prepare_t turn;     /* before the loop waits: what it knew of the time is old then */
+    uint64_t now_ns;       /* private, 0: not asked for yet */
+    uint64_t wall_ns;      /* private, 0: not asked for yet */
     uint32_t stream_count; /* open streams, closing ones included */
     char *scratch;
     char *out;
@@ -53,6 +57,22 @@ void tn_loop_stop(struct tn_loop *loop);
 static inline uint64_t tn_loop_now_ms(const struct tn_loop *loop)
 {
     return uv_now(&loop->uv);
+}
+
+/* Monotonic, for durations: that of the read under way, else not older than this turn. */
+static inline uint64_t tn_loop_now_ns(struct tn_loop *loop)
+{
+    if (loop->now_ns == 0)
+        loop->now_ns = tn_clock_system.monotonic_ns(tn_clock_system.context);
+    return loop->now_ns;
+}
+
+/* Since 1970, not older than this turn. */
+static inline uint64_t tn_loop_wall_ns(struct tn_loop *loop)
+{
+    if (loop->wall_ns == 0)
+        loop->wall_ns = tn_clock_system.wall_ns(tn_clock_system.context);
+    return loop->wall_ns;
 }
 
 /* Start-up, once per process, before the first loop: SIGPIPE ignored, memory set aside for libuv.

@@ -86,6 +86,7 @@ static void on_uv_read(uv_stream_t *uv, ssize_t count, const uv_buf_t *buffer)
 
     if (!stream->is_open || count == 0)
         return;
+    tn_stream_loop(stream)->now_ns = 0;
     if (count > 0) {
         stream->ops->on_read(stream, buffer->base, (size_t)count);
         return;

@@ -1,7 +1,5 @@
 #include "proxy/mirror/copy.h"
 
-#include "lib/base/clock.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -52,7 +50,7 @@ static bool on_answer_end(struct px_mirror_copy *copy, size_t left)
 
 static void take_head(struct px_mirror_copy *copy)
 {
-    copy->first_ns = tn_clock_system.monotonic_ns(tn_clock_system.context);
+    copy->first_ns = tn_loop_now_ns(copy->mirrors->options.loop);
     px_capture_head(px_case_capture(copy->compared, copy->place), &copy->answer);
 }
 

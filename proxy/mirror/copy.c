@@ -1,7 +1,5 @@
 #include "proxy/mirror/copy.h"
 
-#include "lib/base/clock.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -106,8 +104,7 @@ void px_copy_over(struct px_mirror_copy *copy, enum px_copy_why why, bool health
     tell_case(copy, why);
     tn_list_remove(&copy->node);
     copy->end.status = copy->status;
-    copy->end.duration_us =
-        (tn_clock_system.monotonic_ns(tn_clock_system.context) - copy->started_ns) / 1000;
+    copy->end.duration_us = (tn_loop_now_ns(copy->mirrors->options.loop) - copy->started_ns) / 1000;
     if (options->on_end)
         options->on_end(options->context, &copy->end);
     if (copy->has_handle)
@@ -286,7 +283,7 @@ bool px_copy_send(struct px_mirror_copy *copy, const struct tn_str *pieces, unsi
         return false;
     }
     if (copy->compared)
-        copy->asked_ns = tn_clock_system.monotonic_ns(tn_clock_system.context);
+        copy->asked_ns = tn_loop_now_ns(copy->mirrors->options.loop);
     free(copy->waiting);
     copy->waiting = NULL;
     copy->waiting_len = copy->waiting_size = 0;

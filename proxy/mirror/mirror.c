@@ -1,6 +1,5 @@
 #include "proxy/mirror/copy.h"
 
-#include "lib/base/clock.h"
 #include "lib/http/writer.h"
 
 #include <assert.h>
@@ -94,7 +93,7 @@ static void init_copy(struct px_mirror_copy *copy, struct px_mirrors *mirrors,
     tn_list_push_back(&mirrors->copies, &copy->node);
     tn_deadline_init(&copy->deadline, on_deadline);
     copy->max_body = begin->mirror->max_body_bytes;
-    copy->started_ns = tn_clock_system.monotonic_ns(tn_clock_system.context);
+    copy->started_ns = tn_loop_now_ns(mirrors->options.loop);
     copy->is_live = true;
     copy->is_chunked = begin->head->chunked;
     copy->is_head_request = begin->head->method == TN_HTTP_HEAD;

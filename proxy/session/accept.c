@@ -50,7 +50,6 @@ void px_session_accepted(struct px_session *session, struct tn_stream *stream)
     struct px_client *client = TN_CONTAINER_OF(stream, struct px_client, stream);
 
     remember_address(client);
-    tn_http_parser_init(&client->parser, false, &session->limits->http);
     tn_list_push_back(&session->clients, &client->node);
     session->stats->client_connections++;
     session->stats->client_connections_total++;

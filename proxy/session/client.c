@@ -158,7 +158,7 @@ static size_t feed(struct px_client *client, const char *data, size_t len)
     while (is_turn(client, len - used)) {
         struct tn_http_step step;
         enum tn_http_error error =
-            tn_http_parser_step(&client->parser, data + used, len - used, &step);
+            tn_http_parser_step(&client->exchange->parser, data + used, len - used, &step);
 
         if (error != TN_HTTP_OK) {
             px_exchange_refuse(client->exchange, error);

@@ -19,7 +19,6 @@ struct px_exchange;
 
 struct px_client {
     struct tn_stream stream;
-    struct tn_http_parser parser;
     struct px_session *session;
     struct px_exchange *exchange;       /* NULL: idle */
     uint64_t exchange_number;           /* of the last one: the next may get the same memory */

@@ -9,10 +9,18 @@
 /* So that bytes sent fast at first buy no more than that much silence later. */
 #define BODY_WINDOW_MS 30000
 
-static const struct tn_clock *const wall = &tn_clock_system;
+static void write_hex(char *out, uint64_t value)
+{
+    for (int i = 15; i >= 0; i--) {
+        out[i] = "0123456789abcdef"[value & 15];
+        value >>= 4;
+    }
+}
 
 void px_session_init(struct px_session *session)
 {
+    write_hex(session->next_id, session->id_prefix);
+    write_hex(session->next_id + 16, 0);
     tn_list_init(&session->clients);
     tn_list_init(&session->tunnels);
     tn_list_init(&session->spare_exchanges);
@@ -57,7 +65,7 @@ void px_session_tick(struct px_session *session)
 
 struct tn_str px_session_date(struct px_session *session)
 {
-    uint64_t now_ns = wall->wall_ns(wall->context);
+    uint64_t now_ns = tn_loop_wall_ns(session->loop);
 
     if (now_ns / 1000000000 != session->date_s) {
         session->date_s = now_ns / 1000000000;
@@ -80,16 +88,16 @@ struct px_exchange *px_exchange_new(struct px_client *client)
         tn_list_remove(&exchange->node);
         session->spare_count--;
     }
-    /* The two heads and the buffer behind them are filled when they are used. */
-    memset(exchange, 0, offsetof(struct px_exchange, request));
+    memset(exchange, 0, offsetof(struct px_exchange, decision.set_cookie));
     exchange->client = client;
     client->exchange_number++;
-    exchange->started_ns = wall->monotonic_ns(wall->context);
+    exchange->started_ns = tn_loop_now_ns(session->loop);
     exchange->total_deadline_ms = TN_DEADLINE_NEVER;
     exchange->decision.version = STRATEGY_NONE;
     exchange->decision.wanted = STRATEGY_NONE;
     tn_list_init(&exchange->node);
-    tn_http_parser_start(&client->parser, &exchange->request, false);
+    tn_http_parser_init(&exchange->parser, false, &session->limits->http);
+    tn_http_parser_start(&exchange->parser, &exchange->request, false);
     /* The first request's time began when the connection did. */
     if (client->exchange_number > 1)
         px_client_set_deadline(client, session->limits->client_head_ms);
@@ -181,7 +189,7 @@ static void log_line(struct px_exchange *exchange, uint64_t duration_us)
     const struct px_snapshot_version *version = version_of(exchange);
     const struct px_decision *decision = &exchange->decision;
     struct px_access_line line = {
-        .wall_ns = wall->wall_ns(wall->context),
+        .wall_ns = tn_loop_wall_ns(exchange->client->session->loop),
         .request_id = {exchange->request_id, exchange->request_id_len},
         .client = {exchange->client_text, exchange->client_text_len},
         .method = forwarded(exchange, 0, exchange->method_len),
@@ -226,7 +234,7 @@ static void log_line(struct px_exchange *exchange, uint64_t duration_us)
 static void end(struct px_exchange *exchange)
 {
     struct px_client *client = exchange->client;
-    uint64_t duration_us = (wall->monotonic_ns(wall->context) - exchange->started_ns) / 1000;
+    uint64_t duration_us = (tn_loop_now_ns(client->session->loop) - exchange->started_ns) / 1000;
 
     assert(!exchange->upstream);
     if (exchange->waiter.is_waiting)
@@ -265,7 +273,7 @@ void px_exchange_abandon(struct px_exchange *exchange, enum px_failure failure)
     px_exchange_abort_mirrors(exchange);
     /* A connection that sent nothing is no request: neither counted nor logged. */
     if (exchange->request_state == PX_REQUEST_HEAD && !exchange->status &&
-        tn_http_parser_is_fresh(&exchange->client->parser)) {
+        tn_http_parser_is_fresh(&exchange->parser)) {
         exchange->client->exchange = NULL;
         free_exchange(exchange);
         return;
@@ -343,7 +351,7 @@ void px_exchange_on_deadline(struct px_exchange *exchange)
 {
     struct px_client *client = exchange->client;
 
-    if (exchange->request_state == PX_REQUEST_HEAD && tn_http_parser_is_fresh(&client->parser))
+    if (exchange->request_state == PX_REQUEST_HEAD && tn_http_parser_is_fresh(&exchange->parser))
         px_client_close(client);
     else if (exchange->request_state == PX_REQUEST_HEAD)
         px_exchange_fail(exchange, PX_FAILURE_HEAD_TIMEOUT);

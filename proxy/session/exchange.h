@@ -62,7 +62,6 @@ struct px_exchange {
     uint32_t tried[PX_TRIES_MAX];
     unsigned status; /* sent to the client */
     enum px_failure failure;
-    struct px_decision decision;
     uint8_t goals;           /* bit i: its head is one that rule->goals[i] asks for */
     struct px_waiter waiter; /* for an endpoint with room */
     struct px_mirror_copy *mirrors[PX_EXCHANGE_COPIES];
@@ -71,16 +70,17 @@ struct px_exchange {
     char *forward; /* the head as forwarded; kept for a retry and for the log */
     uint32_t forward_len;
     uint32_t target_offset, target_len, method_len; /* within forward */
-    char request_id[PX_REQUEST_ID_BYTES];
-    uint8_t request_id_len;
-    char client_text[PX_ADDRESS_BYTES]; /* who it is after trusted_proxies: log, decisions */
-    uint8_t client_text_len;
-    char peer_text[PX_ADDRESS_BYTES]; /* who is connected: X-Forwarded-For */
-    uint8_t peer_text_len;
+    uint8_t request_id_len, client_text_len, peer_text_len;
 
     char *partial; /* part of the upstream's head, when it came in pieces */
     uint32_t partial_len;
 
+    /* Zeroed up to here, the decision but for its text; the rest is filled when it is used. */
+    struct px_decision decision;
+    char request_id[PX_REQUEST_ID_BYTES];
+    char client_text[PX_ADDRESS_BYTES]; /* who it is after trusted_proxies: log, decisions */
+    char peer_text[PX_ADDRESS_BYTES];   /* who is connected: X-Forwarded-For */
+    struct tn_http_parser parser;       /* of the request; an idle client has none */
     struct tn_http_head
         request; /* slices are valid only while the head is handled; the flags stay */
     struct tn_http_head response;

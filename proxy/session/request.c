@@ -5,28 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct tn_clock *const wall = &tn_clock_system;
-
-static void write_hex(char *out, uint64_t value)
-{
-    for (int i = 15; i >= 0; i--) {
-        out[i] = "0123456789abcdef"[value & 15];
-        value >>= 4;
-    }
-}
-
 static void name_request(struct px_exchange *exchange)
 {
     struct px_session *session = exchange->client->session;
-    char made[32];
-    struct tn_str id;
+    struct tn_str made = {session->next_id, PX_MADE_ID_BYTES};
+    struct tn_str id = tn_http_request_id(&exchange->request, made);
 
-    write_hex(made, session->id_prefix);
-    write_hex(made + 16, session->id_counter++);
-    id = tn_http_request_id(&exchange->request, (struct tn_str){made, sizeof(made)});
     exchange->request_id_len =
         (uint8_t)(id.len < PX_REQUEST_ID_BYTES ? id.len : PX_REQUEST_ID_BYTES);
     memcpy(exchange->request_id, id.ptr, exchange->request_id_len);
+    px_session_count_id(session);
 }
 
 static void count_failover(const struct px_exchange *exchange)
@@ -55,7 +43,7 @@ static void decide(struct px_exchange *exchange)
     exchange->revision = snapshot->revision;
     px_peer_resolve(exchange, &address);
     request.client = (const struct sockaddr *)&address;
-    request.wall_s = wall->wall_ns(wall->context) / 1000000000;
+    request.wall_s = tn_loop_wall_ns(session->loop) / 1000000000;
     proto = exchange->client->is_trusted
                 ? tn_http_find(&exchange->request, TN_HTTP_FIELD_X_FORWARDED_PROTO)
                 : NULL;
@@ -256,7 +244,7 @@ static void send_pieces(struct px_exchange *exchange, const struct tn_http_step 
         pieces[count++] = TN_HTTP_LAST_CHUNK;
     if (count == 0)
         return;
-    exchange->upstream_started_ns = wall->monotonic_ns(wall->context);
+    exchange->upstream_started_ns = tn_loop_now_ns(exchange->client->session->loop);
     if (tn_stream_write(&exchange->upstream->stream, pieces, count) != 0)
         px_response_broken(exchange->upstream, -EPIPE);
 }

@@ -8,8 +8,6 @@
 
 #define EARLY_ANSWER_MS 1000
 
-static const struct tn_clock *const wall = &tn_clock_system;
-
 /* One read from the upstream under way: the head that waits for body bytes, so that both go in one
  * write. */
 struct reading {
@@ -159,7 +157,7 @@ static void handle_head(struct reading *reading)
         .make_private = exchange->decision.set_cookie_len > 0,
     };
 
-    exchange->upstream_first_ns = wall->monotonic_ns(wall->context);
+    exchange->upstream_first_ns = tn_loop_now_ns(session->loop);
     if (exchange->response.status == 101) {
         handle_switch(reading);
         return;

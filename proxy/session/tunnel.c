@@ -9,8 +9,6 @@
  * closed (RFC 9110 9.3.6).
  */
 
-static const struct tn_clock *const wall = &tn_clock_system;
-
 static void touch(struct px_exchange *exchange)
 {
     px_exchange_set_deadline(exchange, exchange->rule->rule->timeouts.idle_ms);
@@ -49,8 +47,9 @@ static void count(struct px_exchange *exchange)
 {
     struct px_stats_cell *cell = px_exchange_cell(exchange);
 
-    px_exchange_count_answer(exchange, cell,
-                             (wall->monotonic_ns(wall->context) - exchange->started_ns) / 1000);
+    px_exchange_count_answer(
+        exchange, cell,
+        (tn_loop_now_ns(exchange->client->session->loop) - exchange->started_ns) / 1000);
     cell->tunnels++;
     cell->tunnels_opened++;
     atomic_fetch_add_explicit(&endpoint_of(exchange)->tunnels, 1, memory_order_relaxed);

@@ -374,6 +374,20 @@ static void test_loop_deinit_says_busy_instead_of_hanging(void **state)
     assert_int_equal(tn_loop_deinit(&loop), 0);
 }
 
+/* Asked again and again in one turn, and once the loop has waited. */
+static void test_loop_time_is_read_once_a_turn(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t now = tn_loop_now_ns(&fixture->loop), wall = tn_loop_wall_ns(&fixture->loop);
+
+    virtual_time_pass(3);
+    assert_int_equal(tn_loop_now_ns(&fixture->loop), now);
+    assert_int_equal(tn_loop_wall_ns(&fixture->loop), wall);
+    run_for(fixture, 4);
+    assert_int_equal(tn_loop_now_ns(&fixture->loop), now + 7000000);
+    assert_int_equal(tn_loop_wall_ns(&fixture->loop), wall + 7000000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +410,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_deadline_alike_fire_a_few_in_each_turn, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_deadline_crowd_in_random_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_loop_time_is_read_once_a_turn, setup, teardown),
         cmocka_unit_test_setup_teardown(test_loop_deinit_says_busy_instead_of_hanging, setup,
                                         teardown),
     };
