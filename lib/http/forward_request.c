@@ -119,7 +119,7 @@ static void put_kept_fields(struct rewrite *w)
         if (field->id == TN_HTTP_FIELD_OTHER || passes(w, field))
             tn_http_run_add(&w->run, &w->out, w->head, i);
     }
-    tn_http_run_flush(&w->run, &w->out);
+    tn_http_run_flush(&w->run, &w->out, w->head);
 }
 
 static void put_forwarded_for(struct rewrite *w)

@@ -27,7 +27,7 @@ static struct tn_str reason_of(const struct tn_http_head *head)
 static void put_status_line(struct rewrite *w)
 {
     TN_HTTP_PUT(&w->out, "HTTP/1.1 ");
-    tn_http_put_number(&w->out, w->head->status);
+    tn_http_put(&w->out, w->head->base + sizeof("HTTP/1.1 ") - 1, sizeof("200") - 1);
     TN_HTTP_PUT(&w->out, " ");
     tn_http_put_str(&w->out, reason_of(w->head));
     TN_HTTP_PUT(&w->out, "\r\n");
@@ -124,7 +124,7 @@ static void put_kept_fields(struct rewrite *w, bool rewrite_cache_control)
         }
         tn_http_run_add(&w->run, &w->out, w->head, i);
     }
-    tn_http_run_flush(&w->run, &w->out);
+    tn_http_run_flush(&w->run, &w->out, w->head);
 }
 
 static void put_own_fields(struct rewrite *w)

@@ -13,19 +13,38 @@
 
 #include <stdint.h>
 
+static inline bool tn_http_equals_lower_8(const char *p, const char *lower)
+{
+    uint64_t a, b;
+
+    memcpy(&a, p, 8);
+    memcpy(&b, lower, 8);
+    return (a | 0x2020202020202020u) == b;
+}
+
+static inline bool tn_http_equals_lower_4(const char *p, const char *lower)
+{
+    uint32_t a, b;
+
+    memcpy(&a, p, 4);
+    memcpy(&b, lower, 4);
+    return (a | 0x20202020u) == b;
+}
+
 static inline bool tn_http_equals_lower(const char *p, const char *lower, size_t len)
 {
-    const uint64_t bits = 0x2020202020202020u;
     size_t i = 0;
 
-    for (; i + 8 <= len; i += 8) {
-        uint64_t a, b;
-
-        memcpy(&a, p + i, 8);
-        memcpy(&b, lower + i, 8);
-        if ((a | bits) != b)
-            return false;
+    if (len >= 8) {
+        for (; i + 8 < len; i += 8) {
+            if (!tn_http_equals_lower_8(p + i, lower + i))
+                return false;
+        }
+        return tn_http_equals_lower_8(p + len - 8, lower + len - 8); /* some a second time */
     }
+    if (len >= 4)
+        return tn_http_equals_lower_4(p, lower) &&
+               tn_http_equals_lower_4(p + len - 4, lower + len - 4);
     for (; i < len; i++) {
         if ((p[i] | 0x20) != lower[i])
             return false;

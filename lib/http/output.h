@@ -80,36 +80,37 @@ void tn_http_put_upgrade(struct tn_http_output *out, const struct tn_http_head *
 /* How many digits that takes. */
 unsigned tn_http_digits(uint64_t value);
 
-/* The received line of a field, its line end included. */
-static inline struct tn_str tn_http_line(const struct tn_http_head *head, unsigned i)
+/* Where the received line of field i begins, or for the last but one, ends: line ends included. */
+static inline size_t tn_http_line_start(const struct tn_http_head *head, unsigned i)
 {
-    size_t start = head->fields[i].name.offset;
-    size_t end = i + 1u < head->field_count ? head->fields[i + 1].name.offset : head->len - 2;
-
-    return (struct tn_str){head->base + start, end - start};
+    return i < head->field_count ? head->fields[i].name.offset : head->len - 2;
 }
 
-/* Neighbouring lines that pass are copied at once: `from` is where the pending run begins. */
+/* Neighbouring lines that pass are copied at once: the fields [from, to) are pending. */
 struct tn_http_run {
-    const char *from;
-    const char *to;
+    unsigned from;
+    unsigned to;
 };
 
-static inline void tn_http_run_flush(struct tn_http_run *run, struct tn_http_output *out)
+static inline void tn_http_run_flush(struct tn_http_run *run, struct tn_http_output *out,
+                                     const struct tn_http_head *head)
 {
+    size_t start = tn_http_line_start(head, run->from);
+
     if (run->from != run->to)
-        tn_http_put(out, run->from, (size_t)(run->to - run->from));
-    run->from = run->to = NULL;
+        tn_http_put(out, head->base + start, tn_http_line_start(head, run->to) - start);
 }
 
 /* Is the line "name: value" (or without the space) and its end, no other white space around? */
 static inline bool tn_http_is_plain_line(const struct tn_http_head *head, unsigned i)
 {
     const struct tn_http_field *field = &head->fields[i];
-    size_t white = tn_http_line(head, i).len - field->name.len - field->value.len - sizeof(":\r");
+    size_t colon = (size_t)field->name.offset + field->name.len;
+    size_t white = field->value.offset - colon - 1;
 
-    return white == 0 ||
-           (white == 1 && head->base[field->name.offset + field->name.len + 1] == ' ');
+    return field->value.offset + field->value.len + sizeof("\r\n") - 1 ==
+               tn_http_line_start(head, i + 1) &&
+           (white == 0 || (white == 1 && head->base[colon + 1] == ' '));
 }
 
 /* "name: value": what was around the value stays behind. Never longer than the line. */
@@ -120,18 +121,17 @@ void tn_http_put_trimmed_line(struct tn_http_output *out, const struct tn_http_h
 static inline void tn_http_run_add(struct tn_http_run *run, struct tn_http_output *out,
                                    const struct tn_http_head *head, unsigned i)
 {
-    struct tn_str line = tn_http_line(head, i);
+    bool is_plain = tn_http_is_plain_line(head, i);
 
-    if (!tn_http_is_plain_line(head, i)) {
-        tn_http_run_flush(run, out);
-        tn_http_put_trimmed_line(out, head, i);
+    if (run->to != i || !is_plain) {
+        tn_http_run_flush(run, out, head);
+        run->from = i;
+    }
+    run->to = i + 1;
+    if (is_plain)
         return;
-    }
-    if (run->to != line.ptr) {
-        tn_http_run_flush(run, out);
-        run->from = line.ptr;
-    }
-    run->to = line.ptr + line.len;
+    run->from = i + 1;
+    tn_http_put_trimmed_line(out, head, i);
 }
 
 /* The Content-Length line may pass as it is: no leading zeros. */

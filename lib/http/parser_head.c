@@ -200,6 +200,25 @@ static enum tn_http_error check_agreement(const struct tn_http_parser *parser)
     return TN_HTTP_OK;
 }
 
+/* Values come with the white space that follows them; an empty one is right behind the colon,
+ * wherever llhttp saw it, or if it told nobody. */
+static void finish_values(struct tn_http_head *head)
+{
+    for (unsigned i = 0; i < head->field_count; i++) {
+        struct tn_http_field *field = &head->fields[i];
+
+        while (field->value.len > 0) {
+            char last = head->base[field->value.offset + field->value.len - 1];
+
+            if (last != ' ' && last != '\t')
+                break;
+            field->value.len--;
+        }
+        if (field->value.len == 0)
+            field->value.offset = (uint16_t)(field->name.offset + field->name.len + 1);
+    }
+}
+
 static enum tn_http_error check_rules(const struct tn_http_parser *parser)
 {
     return parser->response
@@ -243,6 +262,7 @@ static enum tn_http_error execute(struct tn_http_parser *parser, const char *dat
     if (why != HPE_PAUSED)
         return head_error(parser, why);
     parser->head->len = (uint32_t)(llhttp_get_error_pos(&parser->llhttp) - data);
+    finish_values(parser->head);
     error = check_rules(parser);
     if (!error)
         error = check_agreement(parser);

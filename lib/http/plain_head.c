@@ -11,12 +11,12 @@ static uint64_t find_below(uint64_t bytes, unsigned limit)
     return (bytes - EACH_BYTE(limit)) & ~bytes & TOP_BITS;
 }
 
-static bool may_be_in_value(char c)
-{
-    return (unsigned char)c >= ' ' && c != 0x7f;
-}
+/*
+ * All below look at bytes in front of `end`, and the last of those is a line feed: no name, value
+ * or target goes beyond it, so nobody asks at each byte whether there is one.
+ */
 
-/* The first byte that is a control character, or end. */
+/* The first byte that is a control character. */
 static const char *skip_value(const char *p, const char *end)
 {
     for (; end - p >= 8; p += 8) {
@@ -28,7 +28,7 @@ static const char *skip_value(const char *p, const char *end)
         if (found != 0)
             return p + __builtin_ctzll(found) / 8;
     }
-    while (p < end && may_be_in_value(*p))
+    while ((unsigned char)*p >= ' ' && *p != 0x7f)
         p++;
     return p;
 }
@@ -47,9 +47,9 @@ static const unsigned char is_token[256] = {
     /* clang-format on */
 };
 
-static bool is_line_end(const char *p, const char *end)
+static bool is_line_end(const char *p)
 {
-    return end - p >= 2 && p[0] == '\r' && p[1] == '\n';
+    return p[0] == '\r' && p[1] == '\n';
 }
 
 /* Returns where the fields start, or NULL. Only llhttp's own characters are looked at here: the
@@ -59,11 +59,11 @@ static const char *skip_request_line(struct tn_http_head *head, const char *p, c
     static const char behind_target[] = " HTTP/1.x\r\n";
     const char *target, *space;
 
-    while (p < end && *p >= 'A' && *p <= 'Z')
+    while (*p >= 'A' && *p <= 'Z')
         p++;
-    target = p + 1;
-    if (end - p < 2 || *p != ' ' || *target != '/')
+    if (p[0] != ' ' || p[1] != '/')
         return NULL;
+    target = p + 1;
     space = memchr(target, ' ', (size_t)(end - target));
     if (!space || (size_t)(end - space) < sizeof(behind_target) - 1)
         return NULL;
@@ -76,7 +76,7 @@ static const char *skip_request_line(struct tn_http_head *head, const char *p, c
 static const char *skip_status_line(const char *p, const char *end)
 {
     p = skip_value(p, end);
-    return is_line_end(p, end) ? p + 2 : NULL;
+    return is_line_end(p) ? p + 2 : NULL;
 }
 
 /* Returns what is behind this field, or NULL. */
@@ -85,33 +85,45 @@ static const char *skip_field(const char *base, const char *p, const char *end,
 {
     const char *name = p, *value;
 
-    while (p < end && is_token[(unsigned char)*p])
+    while (is_token[(unsigned char)*p])
         p++;
-    if (p == name || end - p < 2 || p[0] != ':')
+    if (p == name || *p != ':')
         return NULL;
     field->name = (struct tn_http_slice){(uint16_t)(name - base), (uint16_t)(p - name)};
     value = p + (p[1] == ' ' ? 2 : 1);
     p = skip_value(value, end);
-    if (!is_line_end(p, end) || p == value || *value == ' ' || p[-1] == ' ')
+    if (!is_line_end(p) || p == value || *value == ' ' || p[-1] == ' ')
         return NULL;
     field->value = (struct tn_http_slice){(uint16_t)(value - base), (uint16_t)(p - value)};
     return p + 2;
 }
 
+/* Behind the last line feed, or NULL. */
+static const char *find_end(const char *data, size_t len)
+{
+    const char *last = data + len - 1;
+
+    if (*last != '\n')
+        last = memrchr(data, '\n', len);
+    return last ? last + 1 : NULL;
+}
+
 bool tn_http_find_plain_head(struct tn_http_head *head, const char *data, size_t len, size_t lead,
                              bool response)
 {
-    const char *p = data + lead, *end = data + len;
+    const char *p = data + lead, *end = find_end(data, len);
     unsigned count = 0;
 
+    if (!end || end <= p)
+        return false;
     head->base = data;
     p = response ? skip_status_line(p, end) : skip_request_line(head, p, end);
-    while (p && !is_line_end(p, end)) {
+    while (p && p < end && !is_line_end(p)) {
         if (count == TN_HTTP_FIELDS_MAX)
             return false;
         p = skip_field(data, p, end, &head->fields[count++]);
     }
-    if (!p)
+    if (!p || p == end)
         return false;
     head->field_count = (uint16_t)count;
     head->len = (uint32_t)(p + 2 - data);

@@ -240,7 +240,8 @@ static void end(struct px_exchange *exchange)
     if (exchange->waiter.is_waiting)
         px_queue_leave(client->session->pool->queue, &exchange->waiter);
     count(exchange, duration_us);
-    log_line(exchange, duration_us);
+    if (px_access_log_is_on(client->session->log))
+        log_line(exchange, duration_us);
     client->exchange = NULL;
     free_exchange(exchange);
 }
