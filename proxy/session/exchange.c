@@ -9,18 +9,9 @@
 /* So that bytes sent fast at first buy no more than that much silence later. */
 #define BODY_WINDOW_MS 30000
 
-static void write_hex(char *out, uint64_t value)
-{
-    for (int i = 15; i >= 0; i--) {
-        out[i] = "0123456789abcdef"[value & 15];
-        value >>= 4;
-    }
-}
-
 void px_session_init(struct px_session *session)
 {
-    write_hex(session->next_id, session->id_prefix);
-    write_hex(session->next_id + 16, 0);
+    px_session_start_ids(session, 0);
     tn_list_init(&session->clients);
     tn_list_init(&session->tunnels);
     tn_list_init(&session->spare_exchanges);

@@ -5,6 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+void px_session_start_ids(struct px_session *session, uint64_t prefix)
+{
+    for (int i = 15; i >= 0; i--) {
+        session->next_id[i] = "0123456789abcdef"[prefix & 15];
+        prefix >>= 4;
+    }
+    memset(session->next_id + 16, '0', PX_MADE_ID_BYTES - 16);
+}
+
 static void name_request(struct px_exchange *exchange)
 {
     struct px_session *session = exchange->client->session;

@@ -34,7 +34,6 @@ struct px_session {
     struct px_snapshot_use *rules; /* what new requests get; one use is the session's own */
     struct px_route_loop route;
     const char *via_name;
-    uint64_t id_prefix; /* of the request ids made here */
     struct tn_list clients;
     struct tn_list tunnels; /* exchanges */
     uint32_t client_count;
@@ -76,6 +75,9 @@ static inline bool px_session_is_memory_full(const struct px_session *session)
     return session->is_memory_full &&
            atomic_load_explicit(session->is_memory_full, memory_order_relaxed);
 }
+
+/* The request ids made here begin with this prefix: another one for each loop of each process. */
+void px_session_start_ids(struct px_session *session, uint64_t prefix);
 
 /* Counts in the text itself: mostly one digit changes, where writing all of them took 280
  * instructions. */

@@ -155,7 +155,7 @@ static int init_session(struct px_data_loop *loop)
     loop->session.on_empty = on_empty;
     loop->session.context = loop;
     tn_random_init_system(&random);
-    loop->session.id_prefix = tn_random_u64(&random);
+    px_session_start_ids(&loop->session, tn_random_u64(&random));
     return px_route_loop_init(&loop->session.route, workers->options.proxy_id, loop->number);
 }
 

@@ -31,11 +31,11 @@ def test_access_log_has_one_line_per_request(start_fleet, start_proxy):
 def test_request_id_is_made_when_there_is_none(start_recorder, start_proxy):
     from line import versions
     blue = start_recorder()
-    proxy = start_proxy({"versions": versions(blue=[blue.address]), "rules": [rule({"blue": 1})]})
-    for _ in range(3):
+    proxy = start_proxy({"versions": versions(blue=[blue.address]), "rules": [rule({"blue": 1})], "threads": 2})
+    for _ in range(16):  # connections, so that each loop has some of them
         get(proxy.address)
     ids = [r.get("x-request-id") for r in blue.requests]
-    assert len(set(ids)) == 3
+    assert len(set(ids)) == 16
     eventually(lambda: {line["request_id"] for line in proxy.access_log()} == set(ids))
 
 

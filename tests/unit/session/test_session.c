@@ -845,29 +845,9 @@ static void test_session_tells_when_an_endpoint_fails_five_times_in_a_row(void *
     rig_free(rig);
 }
 
-/* 2^64 ids of one session differ, and those of the next have another prefix. */
-static void test_session_counts_ids_in_hexadecimal(void **state)
-{
-    static const char *const rows[][2] = {
-        {"00000000000000a10000000000000000", "00000000000000a10000000000000001"},
-        {"00000000000000a10000000000000009", "00000000000000a1000000000000000a"},
-        {"00000000000000a1000000000000000f", "00000000000000a10000000000000010"},
-        {"00000000000000a1000000009fffffff", "00000000000000a100000000a0000000"},
-    };
-    struct px_session session;
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        memcpy(session.next_id, rows[i][0], PX_MADE_ID_BYTES);
-        px_session_count_id(&session);
-        assert_memory_equal(session.next_id, rows[i][1], PX_MADE_ID_BYTES);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_session_counts_ids_in_hexadecimal),
         cmocka_unit_test(test_session_keeps_both_connections_alive),
         cmocka_unit_test(test_session_answers_pipelined_requests_in_order),
         cmocka_unit_test(test_session_names_the_endpoint_where_no_host_was_sent),
