@@ -52,7 +52,7 @@ static int unknown_option(const struct cli_parse *parse, struct tn_str name)
 
     for (size_t g = 0; g < parse->group_count; g++) {
         for (size_t i = 0; i < parse->groups[g].count; i++) {
-            if (parse->groups[g].options[i].kind != CLI_OPTION_LATER)
+            if (parse->groups[g].options[i].kind < CLI_OPTION_LATER)
                 tn_suggest(&nearest, name, parse->groups[g].options[i].name);
         }
     }
@@ -107,6 +107,8 @@ static int take_option(const struct cli_parse *parse, const struct cli_option *o
 {
     if (option->kind == CLI_OPTION_LATER)
         return refuse_later(parse, option);
+    if (option->kind == CLI_OPTION_NEVER)
+        return cli_usage_error(parse, "--%s: %s", option->name, option->help);
     if (option->kind == CLI_OPTION_FLAG)
         return store(parse, option, target, NULL);
     if (inline_value)

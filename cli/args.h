@@ -27,6 +27,7 @@ enum cli_option_kind {
     CLI_OPTION_TEXT,  /* const char *, once */
     CLI_OPTION_LIST,  /* struct cli_list, may be repeated */
     CLI_OPTION_LATER, /* known, refused: "not yet supported"; not shown by help */
+    CLI_OPTION_NEVER, /* of others like this one, refused here: help says why; not shown by help */
 };
 
 struct cli_option {
@@ -52,6 +53,7 @@ struct cli_syntax {
     size_t words_min, words_max;
     const char *words_name; /* what is missing when there are too few: "VERSION" */
     bool has_rule;          /* of changes: takes --rule */
+    bool is_for_good;       /* of changes: takes no --ttl */
 };
 
 struct cli_parse {

@@ -4,30 +4,75 @@
 #include "cli/query.h"
 #include "cli/text.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
+#define TTL_MAX_MS (UINT64_C(366) * 86400 * 1000)
+
+#define COMMON                                                                                     \
+    {CLI_OPTION_TEXT,                                                                              \
+     0,                                                                                            \
+     "rule",                                                                                       \
+     "RULE",                                                                                       \
+     "the rule to change (default: the last one)",                                                 \
+     offsetof(struct cli_change, rule)},                                                           \
+        {CLI_OPTION_TEXT,                                                                          \
+         0,                                                                                        \
+         "reason",                                                                                 \
+         "TEXT",                                                                                   \
+         "why, for the record",                                                                    \
+         offsetof(struct cli_change, reason)},                                                     \
+        {CLI_OPTION_TEXT,                                                                          \
+         0,                                                                                        \
+         "author",                                                                                 \
+         "NAME",                                                                                   \
+         "who asks for it, for the record",                                                        \
+         offsetof(struct cli_change, author)},                                                     \
+        {CLI_OPTION_TEXT,                                                                          \
+         0,                                                                                        \
+         "if-revision",                                                                            \
+         "N",                                                                                      \
+         "only if the rules are still at this revision",                                           \
+         offsetof(struct cli_change, if_revision)},                                                \
+    {                                                                                              \
+        CLI_OPTION_FLAG, 0, "dry-run", NULL, "show what would change, change nothing",             \
+            offsetof(struct cli_change, dry_run)                                                   \
+    }
+
 /* The rule first, so that commands which take no rule leave it out by skipping one. */
-static const struct cli_option change_options[] = {
-    {CLI_OPTION_TEXT, 0, "rule", "RULE", "the rule to change (default: the last one)",
-     offsetof(struct cli_change, rule)},
-    {CLI_OPTION_TEXT, 0, "reason", "TEXT", "why, for the record",
-     offsetof(struct cli_change, reason)},
-    {CLI_OPTION_TEXT, 0, "author", "NAME", "who asks for it, for the record",
-     offsetof(struct cli_change, author)},
-    {CLI_OPTION_TEXT, 0, "if-revision", "N", "only if the rules are still at this revision",
-     offsetof(struct cli_change, if_revision)},
-    {CLI_OPTION_FLAG, 0, "dry-run", NULL, "show what would change, change nothing",
-     offsetof(struct cli_change, dry_run)},
-    {CLI_OPTION_LATER, 0, "ttl", NULL, NULL, 0},
+static const struct cli_option with_ttl[] = {
+    COMMON,
+    {CLI_OPTION_TEXT, 0, "ttl", "DURATION",
+     "what this changes goes back by itself after\nthat time, unless somebody changed it "
+     "since:\n30m",
+     offsetof(struct cli_change, ttl)},
+};
+static const struct cli_option for_good[] = {
+    COMMON,
+    {CLI_OPTION_NEVER, 0, "ttl", "DURATION",
+     "this does not go back by itself: it stays until somebody changes it", 0},
 };
 
-struct cli_option_group cli_change_group(struct cli_change *change, bool has_rule)
-{
-    size_t skipped = has_rule ? 0 : 1;
+#define OPTION_COUNT (sizeof(with_ttl) / sizeof(with_ttl[0]))
 
-    return (struct cli_option_group){change_options + skipped,
-                                     sizeof(change_options) / sizeof(change_options[0]) - skipped,
-                                     change};
+struct cli_option_group cli_change_group(struct cli_change *change, const struct cli_syntax *syntax)
+{
+    size_t skipped = syntax->has_rule ? 0 : 1;
+
+    return (struct cli_option_group){(syntax->is_for_good ? for_good : with_ttl) + skipped,
+                                     OPTION_COUNT - skipped, change};
+}
+
+static bool read_ttl(struct cli_parse *parse, struct cli_change *change)
+{
+    char *why = change->ttl ? cli_parse_duration("--ttl", change->ttl, &change->ttl_ms) : NULL;
+
+    if (!why && change->ttl && (change->ttl_ms < 1000 || change->ttl_ms > TTL_MAX_MS))
+        why = cli_format("--ttl '%s': a second at least, 366 days at most", change->ttl);
+    if (!why)
+        return true;
+    parse->exit_code = cli_usage_refuse(parse, why);
+    return false;
 }
 
 bool cli_change_parse(struct cli_parse *parse, struct cli_change *change,
@@ -35,9 +80,9 @@ bool cli_change_parse(struct cli_parse *parse, struct cli_change *change,
 {
     if (own.count > 0)
         parse->groups[parse->group_count++] = own;
-    parse->groups[parse->group_count++] = cli_change_group(change, parse->syntax->has_rule);
+    parse->groups[parse->group_count++] = cli_change_group(change, parse->syntax);
     parse->groups[parse->group_count++] = cli_admin_group(&change->admin);
-    return cli_parse(parse, argc, argv);
+    return cli_parse(parse, argc, argv) && read_ttl(parse, change);
 }
 
 /* What every change may be asked for; false: told, and the exit code is set. */
@@ -84,6 +129,8 @@ int cli_change_send(const struct cli_parse *parse, struct cli_change *change, co
     put_text(body, "author", change->author);
     if (change->dry_run)
         json_object_set_new(body, "dry_run", json_true());
+    if (change->ttl_ms > 0)
+        json_object_set_new(body, "ttl_ms", json_integer((json_int_t)change->ttl_ms));
     if (read_revision(parse, change, &revision, &code)) {
         char *text = cli_need(json_dumps(body, JSON_COMPACT));
         const struct tn_client_request request = {
@@ -119,6 +166,12 @@ int cli_change_send_text(const struct cli_parse *parse, struct cli_change *chang
         cli_query_add(&query, "author", change->author);
     if (change->dry_run)
         cli_query_add(&query, "dry_run", "true");
+    if (change->ttl_ms > 0) {
+        char *ttl = cli_format("%" PRIu64, change->ttl_ms);
+
+        cli_query_add(&query, "ttl_ms", ttl);
+        free(ttl);
+    }
     const struct tn_client_request request = {
         .method = "PUT",
         .target = cli_query_end(&query),

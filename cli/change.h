@@ -13,11 +13,14 @@
 struct cli_change {
     struct cli_admin admin;
     const char *rule, *reason, *author, *if_revision;
+    const char *ttl;
+    uint64_t ttl_ms; /* 0: none */
     bool dry_run;
 };
 
-/* --rule, --reason, --author, --if-revision, --dry-run; has_rule false: without --rule. */
-struct cli_option_group cli_change_group(struct cli_change *change, bool has_rule);
+/* --rule, --reason, --author, --if-revision, --dry-run, --ttl, as far as the syntax has them. */
+struct cli_option_group cli_change_group(struct cli_change *change,
+                                         const struct cli_syntax *syntax);
 
 /*
  * Groups of a change into parse, after the verb's own if any (own.count 0: none), then the line.

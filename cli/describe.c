@@ -67,7 +67,7 @@ void cli_describe_command(const struct cli_parse *parse)
         const struct cli_option_group *group = &parse->groups[g];
 
         for (size_t i = 0; i < group->count; i++) {
-            if (group->options[i].kind != CLI_OPTION_LATER)
+            if (group->options[i].kind < CLI_OPTION_LATER)
                 json_array_append_new(options, describe_option(&group->options[i]));
         }
     }

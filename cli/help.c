@@ -40,7 +40,7 @@ static void print_options(const struct cli_parse *parse, FILE *out)
     fputs("\nOptions\n", out);
     for (size_t g = 0; g < parse->group_count; g++) {
         for (size_t i = 0; i < parse->groups[g].count; i++) {
-            if (parse->groups[g].options[i].kind != CLI_OPTION_LATER)
+            if (parse->groups[g].options[i].kind < CLI_OPTION_LATER)
                 print_option(&parse->groups[g].options[i], out);
         }
     }

@@ -112,6 +112,7 @@ int cli_undo(struct cli_context *context, int argc, char **argv)
         .examples = "  turnout undo\n"
                     "  turnout undo --to-revision 7 --dry-run\n"
                     "  turnout undo --if-revision 9 --reason 'wrong rule'",
+        .is_for_good = true,
     };
     struct undo_options values = {0};
     struct cli_change change = {0};

@@ -234,10 +234,30 @@ static void put_what(struct cli_table *table, const json_t *entry)
         cli_table_cell(table, CLI_PLAIN, "%s", text_of(entry, "what"));
 }
 
+/* "goes back at 07:42:33Z", "went back in 18, partly superseded" */
+static void put_note(struct cli_table *table, const json_t *entry, bool has_store)
+{
+    const json_t *ttl = json_object_get(entry, "ttl");
+    const char *state = text_of(ttl, "state");
+    const char *until = text_of(ttl, "until");
+    json_int_t by = json_integer_value(json_object_get(ttl, "by"));
+    const char *partly =
+        json_is_true(json_object_get(ttl, "partly_superseded")) ? ", partly superseded" : "";
+
+    if (has_store && json_is_false(json_object_get(entry, "durable")))
+        cli_table_cell(table, CLI_BAD, "NOT durable");
+    else if (strcmp(state, "running") == 0)
+        cli_table_cell(table, CLI_WARN, "goes back at %.10s %.8sZ%s", until,
+                       strlen(until) > 11 ? until + 11 : "", partly);
+    else if (strcmp(state, "went_back") == 0)
+        cli_table_cell(table, CLI_PLAIN, "went back in %" JSON_INTEGER_FORMAT "%s", by, partly);
+    else if (state[0])
+        cli_table_cell(table, CLI_PLAIN, "superseded by %" JSON_INTEGER_FORMAT, by);
+}
+
 static void put_row(struct cli_table *table, const json_t *entry, bool has_store)
 {
     const char *at = text_of(entry, "at");
-    bool is_lost = has_store && json_is_false(json_object_get(entry, "durable"));
     size_t count;
     char *names = names_of(entry, &count);
     char *change = cli_history_change(entry);
@@ -251,7 +271,7 @@ static void put_row(struct cli_table *table, const json_t *entry, bool has_store
     cli_table_cell(table, CLI_PLAIN, "%s", change);
     cli_table_cell(table, CLI_PLAIN, "%s", text_of(entry, "author"));
     cli_table_cell(table, CLI_PLAIN, "%s", text_of(entry, "reason"));
-    cli_table_cell(table, is_lost ? CLI_BAD : CLI_PLAIN, "%s", is_lost ? "NOT durable" : "");
+    put_note(table, entry, has_store);
     free(names);
     free(change);
 }

@@ -23,6 +23,7 @@ int cli_abort(struct cli_context *context, int argc, char **argv)
             "returns, no request that a client completes from then on reaches the other version.",
         .examples = "  turnout abort\n"
                     "  turnout abort --rule main --reason 'errors at checkout'",
+        .is_for_good = true,
     };
     struct cli_change change = {0};
     struct cli_parse parse = {.context = context, .syntax = &syntax};
@@ -57,6 +58,7 @@ int cli_promote(struct cli_context *context, int argc, char **argv)
         .words_max = 1,
         .words_name = "VERSION",
         .has_rule = true,
+        .is_for_good = true,
     };
     struct promote_options values = {0};
     struct cli_change change = {0};
@@ -182,6 +184,7 @@ int cli_cut(struct cli_context *context, int argc, char **argv)
         .words_min = 1,
         .words_max = 1,
         .words_name = "VERSION or VERSION/ENDPOINT",
+        .is_for_good = true,
     };
     struct cut_options values = {0};
     struct cli_change change = {0};

@@ -8,6 +8,7 @@ static const struct cli_syntax syntax = {
              "what was set by verbs meanwhile stays. A file with a mistake changes nothing.",
     .examples = "  turnout reload\n"
                 "  turnout reload --dry-run",
+    .is_for_good = true,
 };
 
 int cli_reload(struct cli_context *context, int argc, char **argv)

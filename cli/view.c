@@ -181,6 +181,32 @@ static void print_foot(const struct cli_context *context, const struct cli_view 
     }
 }
 
+/* What is in force for a while only: "Goes back by itself: main in 29 min (revision 17)". */
+static void print_ttls(const struct cli_context *context, const struct cli_view *view)
+{
+    const json_t *ttls = json_object_get(view->status, "ttls");
+
+    for (size_t i = 0; i < json_array_size(ttls); i++) {
+        const json_t *ttl = json_array_get(ttls, i);
+        const json_t *names[] = {json_object_get(ttl, "rules"), json_object_get(ttl, "modes")};
+        char age[CLI_TEXT_SIZE];
+        const char *comma = "";
+
+        fputs(i == 0 ? "\nGoes back by itself: " : "; ", context->out);
+        for (size_t k = 0; k < 2; k++) {
+            for (size_t n = 0; n < json_array_size(names[k]); n++, comma = ", ") {
+                const char *name = json_string_value(json_array_get(names[k], n));
+
+                fprintf(context->out, "%s%s", comma, name ? name : "");
+            }
+        }
+        fprintf(context->out, " in %s (revision %" PRIu64 ")",
+                cli_write_age(count_of(ttl, "left_ms") / 1000, age), count_of(ttl, "revision"));
+    }
+    if (json_array_size(ttls) > 0)
+        fputc('\n', context->out);
+}
+
 /* They outlive what decided them, and keep a version or an endpoint from falling silent. */
 static void print_tunnels(const struct cli_context *context, const struct cli_view *view)
 {
@@ -211,6 +237,7 @@ void cli_print_view(const struct cli_context *context, const struct cli_view *vi
     cli_print_findings(context, view);
     cli_print_mirrors(context, view);
     cli_print_rules(context, view);
+    print_ttls(context, view);
     print_tunnels(context, view);
     print_foot(context, view);
 }

@@ -214,31 +214,6 @@ static void on_broken_off(void *context, uint32_t count)
     close_next(book);
 }
 
-/* False: it is gone meanwhile. */
-static bool select_by_name(const struct px_snapshot *snapshot, const char *name,
-                           struct px_selection *ret_selection)
-{
-    char version[PX_MODE_NAME_SIZE];
-    const char *slash = strchr(name, '/');
-    uint32_t number;
-
-    snprintf(version, sizeof(version), "%.*s", slash ? (int)(slash - name) : (int)strlen(name),
-             name);
-    number = px_snapshot_find_version(snapshot, version);
-    if (number == STRATEGY_NONE)
-        return false;
-    *ret_selection = (struct px_selection){.version = snapshot->versions[number].stat,
-                                           .endpoint = PX_ANY_ENDPOINT};
-    if (slash) {
-        unsigned long index = strtoul(slash + 1, NULL, 10);
-
-        if (index >= snapshot->versions[number].endpoint_count)
-            return false;
-        ret_selection->endpoint = snapshot->versions[number].endpoints[index]->id;
-    }
-    return true;
-}
-
 /* One name after the other; then the counters. */
 static void close_next(struct px_rulebook *book)
 {
@@ -248,7 +223,7 @@ static void close_next(struct px_rulebook *book)
     while (work->closing_done < json_array_size(work->closing)) {
         const char *name = json_string_value(json_array_get(work->closing, work->closing_done++));
 
-        if (!select_by_name(book->snapshot, name, &selection))
+        if (!px_mode_select(book->snapshot, name, &selection))
             continue;
         book->publisher.break_off(book->publisher.workers, &selection, on_broken_off, book);
         return;
@@ -264,6 +239,12 @@ static void on_switched(void *context)
     close_next(context);
 }
 
+static void replace(json_t **target, json_t *with)
+{
+    json_decref(*target);
+    *target = json_incref(with);
+}
+
 static void adopt(struct px_rulebook *book, struct px_change_work *work)
 {
     struct px_config *old = book->config;
@@ -271,14 +252,11 @@ static void adopt(struct px_rulebook *book, struct px_change_work *work)
     book->snapshot = work->snapshot;
     book->config = px_config_ref(work->config);
     px_config_free(old);
-    json_decref(book->rules);
-    book->rules = json_incref(work->after);
-    json_decref(book->hashes);
-    book->hashes = json_incref(work->hashes);
-    json_decref(book->unbound);
-    book->unbound = json_incref(work->unbound);
-    json_decref(book->modes);
-    book->modes = json_incref(work->modes);
+    replace(&book->rules, work->after);
+    replace(&book->hashes, work->hashes);
+    replace(&book->unbound, work->unbound);
+    replace(&book->modes, work->modes);
+    replace(&book->ttls, work->ttls);
     if (work->accepted[0])
         json_object_del(book->shadowed, work->accepted);
     if (work->is_changed)
@@ -297,6 +275,7 @@ static void publish(struct px_rulebook *book)
     px_modes_apply(book->modes, work->snapshot);
     px_unbound_apply(book->unbound, work->snapshot);
     px_drains_update(book);
+    px_ttls_update(book);
     tell_snapshot(book);
     book->publisher.publish(book->publisher.workers, work->snapshot, on_switched, book);
 }

@@ -40,6 +40,9 @@ void px_change_free(struct px_change *change)
     json_decref(work->unbound);
     json_decref(work->modes);
     json_decref(work->modes_changed);
+    json_decref(work->ttls);
+    json_decref(work->ttls_drop);
+    json_decref(work->ttls_add);
     json_decref(work->closing);
     json_decref(work->record);
     free(work->entry);
@@ -156,7 +159,7 @@ static int run_edit(struct px_change *change, struct px_edit *edit)
 {
     struct px_change_work *work = change->work;
     bool has_memory = edit->rules && edit->file_rules && edit->unbound && edit->modes &&
-                      edit->addresses && edit->closing;
+                      edit->addresses && edit->closing && edit->ttls_drop && edit->ttls_add;
     int error = has_memory ? change->edit(edit) : -ENOMEM;
 
     if (!error && edit->has_lost_note)
@@ -184,6 +187,9 @@ static int compute_edit(struct px_rulebook *book, struct px_change *change)
                            .shadowed = book->shadowed,
                            .closing = json_array(),
                            .history = &book->history,
+                           .ttls = book->ttls,
+                           .ttls_drop = json_array(),
+                           .ttls_add = json_array(),
                            .revision = book->revision,
                            .next_revision = px_change_next_revision(book),
                            .wall_ns = book->options.clock->wall_ns(book->options.clock->context)};
@@ -200,6 +206,8 @@ static int compute_edit(struct px_rulebook *book, struct px_change *change)
     json_decref(work->modes);
     work->modes = edit.modes;
     work->closing = edit.closing;
+    work->ttls_drop = edit.ttls_drop;
+    work->ttls_add = edit.ttls_add;
     return error;
 }
 

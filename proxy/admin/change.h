@@ -14,6 +14,7 @@
 #include "proxy/admin/recorder.h"
 #include "proxy/admin/reload.h"
 #include "proxy/admin/rulebook.h"
+#include "proxy/admin/ttl.h"
 
 struct px_rulebook {
     struct px_rulebook_options options;
@@ -27,6 +28,10 @@ struct px_rulebook {
     json_t *deadlines;       /* of drains: {"green": {"until": …, "at": ns of CLOCK_BOOTTIME}} */
     bool has_lost_deadlines; /* no memory for them: again at the next look */
     struct tn_timer drains;
+    json_t *ttls;          /* changes that are to go back: ttl.h */
+    json_t *ttl_deadlines; /* {"17": {"until": …, "at": ns of CLOCK_BOOTTIME}} */
+    bool has_lost_ttls;    /* as has_lost_deadlines */
+    struct tn_timer ttl_timer;
     json_t *hashes;   /* of the file when it was last applied */
     json_t *shadowed; /* {"green": "RFC 3339"}: since when it gets copies */
     bool is_shadowed_unsaved;
@@ -60,9 +65,12 @@ struct px_change_work {
     json_t *hashes;           /* a reference */
     struct px_rule **rules;   /* parsed; NULL once the snapshot has them */
     uint32_t rule_count;
-    json_t *after;         /* rules as JSON */
-    json_t *unbound;       /* after; a reference */
-    json_t *modes;         /* after; a reference */
+    json_t *after;     /* rules as JSON */
+    json_t *unbound;   /* after; a reference */
+    json_t *modes;     /* after; a reference */
+    json_t *ttls;      /* after */
+    json_t *ttls_drop; /* as edit.h */
+    json_t *ttls_add;
     json_t *modes_changed; /* a list for the answer */
     json_t *closing;       /* names whose open exchanges are to be ended */
     size_t closing_done;
@@ -157,6 +165,26 @@ json_t *px_shadowed_record(const struct px_rulebook *book);
 /* The modes in force are others, or the book was attached: which drains end when. */
 void px_drains_update(struct px_rulebook *book);
 void px_drains_on_timer(struct tn_timer *timer);
+
+/* What is left on CLOCK_BOOTTIME of a time that ends then, at most its length; as a moment of it.
+ */
+uint64_t px_deadline_ns(const struct px_rulebook *book, const char *until, uint64_t length_ns);
+
+/* --- change_ttl.c -------------------------------------------------------------------------------
+ */
+
+/* Which changes are to go back after this one; refuses a ttl where none may be. */
+int px_change_ttls(const struct px_rulebook *book, struct px_change *change);
+
+/* As parts (ttl.h): rules whose text in the file is another than before. NULL: no memory. */
+json_t *px_touched_by_file(const json_t *hashes_before, const json_t *hashes_after);
+
+/* --- ttl_timer.c --------------------------------------------------------------------------------
+ */
+
+/* Other changes are to go back, or the book was attached. */
+void px_ttls_update(struct px_rulebook *book);
+void px_ttls_on_timer(struct tn_timer *timer);
 
 /* --- baseline.c --------------------------------------------------------------------------------
  */

@@ -14,18 +14,24 @@ static uint64_t boottime_ns(const struct px_rulebook *book)
     return book->options.clock->boottime_ns(book->options.clock->context);
 }
 
-/* When a drain ends on CLOCK_BOOTTIME: what is left of it, at most its length. */
-static uint64_t deadline_of(const struct px_rulebook *book, const char *name)
+uint64_t px_deadline_ns(const struct px_rulebook *book, const char *until_text, uint64_t length_ns)
 {
-    const json_t *entry = json_object_get(book->modes, name);
     uint64_t now = book->options.clock->wall_ns(book->options.clock->context);
-    uint64_t length = (uint64_t)json_integer_value(json_object_get(entry, "timeout_ms")) * 1000000;
     uint64_t until = now;
     uint64_t left;
 
-    px_time_parse(px_mode_until(book->modes, name), &until);
+    px_time_parse(until_text, &until);
     left = until > now ? until - now : 0;
-    return boottime_ns(book) + (left < length ? left : length);
+    return boottime_ns(book) + (left < length_ns ? left : length_ns);
+}
+
+static uint64_t deadline_of(const struct px_rulebook *book, const char *name)
+{
+    const json_t *entry = json_object_get(book->modes, name);
+
+    return px_deadline_ns(book, px_mode_until(book->modes, name),
+                          (uint64_t)json_integer_value(json_object_get(entry, "timeout_ms")) *
+                              1000000);
 }
 
 static void arm(struct px_rulebook *book)

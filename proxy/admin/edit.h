@@ -32,6 +32,9 @@ struct px_edit {
     json_t *shadowed;  /* {"green": RFC 3339}: versions with data of copies */
     json_t *closing;   /* a list, appended to: names whose open exchanges are to be ended */
     const struct px_history *history; /* of undo */
+    const json_t *ttls;               /* ttl.h; in force */
+    json_t *ttls_drop;                /* a list, appended to: revisions whose entries end */
+    json_t *ttls_add;                 /* a list, appended to: entries that come back */
     uint64_t revision;                /* in force */
     uint64_t next_revision;           /* that the change will be, if it changes something */
     uint64_t wall_ns;
@@ -52,6 +55,7 @@ px_edit_fn px_edit_abort;   /* {"rule"?}: each rule, or this one, back to its st
 px_edit_fn px_edit_promote; /* {"rule"?, "version"?, "accept_shadow_data"?} */
 px_edit_fn px_edit_mode;    /* {"version", "endpoint"?, "mode", "timeout_ms"?, "abort_open"?} */
 px_edit_fn px_edit_undo;    /* {"to_revision"?}: all as it was then, or one revision ago */
+px_edit_fn px_edit_ttl; /* {"revisions": [17], "give_up"?}: what these made goes back (or stays) */
 px_edit_fn
     px_edit_drained; /* {"modes": {NAME: UNTIL}}: these drains have ended, if no other began */
 

@@ -1,6 +1,9 @@
 #include "proxy/admin/edit.h"
 #include "proxy/admin/history.h"
 #include "proxy/admin/modes.h"
+#include "proxy/admin/ttl.h"
+
+#include "lib/api/json.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -141,6 +144,71 @@ static int restore(struct undo_edit *undo)
     return error;
 }
 
+/* --- what was to go back then --------------------------------------------------------------------
+ */
+
+static bool is_in_force(const json_t *entry, const json_t *part)
+{
+    size_t i;
+    json_t *own;
+
+    json_array_foreach(json_object_get(entry, "parts"), i, own)
+    {
+        if (json_equal(own, part))
+            return true;
+    }
+    return false;
+}
+
+/* What was temporary in that revision still is, with the time that it has left. */
+static int restore_ttl(struct undo_edit *undo, json_t *entry)
+{
+    struct px_edit *edit = undo->edit;
+    const json_t *current =
+        px_ttl_find(edit->ttls, (uint64_t)json_integer_value(json_object_get(entry, "revision")));
+    json_t *copy = json_copy(entry);
+    json_t *parts = json_array();
+    size_t i;
+    json_t *part;
+
+    json_array_foreach(json_object_get(entry, "parts"), i, part)
+    {
+        if (!is_in_force(current, part))
+            tn_json_append(&parts, json_incref(part));
+    }
+    if (copy && parts && json_array_size(parts) == 0) {
+        json_decref(copy);
+        json_decref(parts);
+        return 0;
+    }
+    tn_json_set(&copy, "parts", parts);
+    return copy && json_array_append_new(edit->ttls_add, copy) == 0 ? 0 : -ENOMEM;
+}
+
+static int restore_ttls(struct undo_edit *undo)
+{
+    json_t *said = px_ttl_parse(json_object_get(undo->record, "ttls"));
+    size_t i;
+    json_t *entry;
+    int error = said ? 0 : -ENOMEM;
+
+    json_array_foreach(said, i, entry)
+    {
+        uint64_t until = 0;
+        const char *text = json_string_value(json_object_get(entry, "until"));
+
+        px_time_parse(text, &until);
+        if (until <= undo->edit->wall_ns)
+            px_edit_note(undo->edit,
+                         "what revision %lld made was to go back at %.19sZ; now it stays",
+                         json_integer_value(json_object_get(entry, "revision")), text);
+        else if (!error)
+            error = restore_ttl(undo, entry);
+    }
+    json_decref(said);
+    return error;
+}
+
 static const char *text_of(const json_t *record, const char *key)
 {
     const char *text = json_string_value(json_object_get(record, key));
@@ -177,6 +245,8 @@ int px_edit_undo(struct px_edit *edit)
     error = check_rules(&undo);
     if (!error)
         error = restore(&undo);
+    if (!error)
+        error = restore_ttls(&undo);
     if (!error)
         note_target(&undo);
     json_decref(undo.record);

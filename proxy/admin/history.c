@@ -13,6 +13,25 @@ static uint64_t number_of(const json_t *record, const char *key)
     return number > 0 ? (uint64_t)number : 0;
 }
 
+static void read_ttls(struct px_revision *revision, const json_t *record)
+{
+    size_t i;
+    json_t *item;
+
+    json_array_foreach(json_object_get(record, "ttls"), i, item)
+    {
+        if (revision->ttl_count < PX_TTL_MAX)
+            revision->ttls[revision->ttl_count++] =
+                (struct px_revision_ttl){number_of(item, "revision"),
+                                         (uint32_t)json_array_size(json_object_get(item, "parts"))};
+    }
+    json_array_foreach(json_object_get(record, "reverts"), i, item)
+    {
+        if (revision->revert_count < PX_TTL_MAX)
+            revision->reverts[revision->revert_count++] = (uint64_t)json_integer_value(item);
+    }
+}
+
 struct px_revision *px_revision_new(const json_t *record, bool is_durable)
 {
     char *text = record ? tn_json_text(record, JSON_COMPACT) : NULL;
@@ -24,6 +43,7 @@ struct px_revision *px_revision_new(const json_t *record, bool is_durable)
                                          .previous = number_of(record, "previous"),
                                          .is_durable = is_durable,
                                          .len = len};
+        read_ttls(revision, record);
         memcpy(revision->text, text, len + 1);
     }
     free(text);
@@ -129,6 +149,52 @@ static void put_changes(json_t **entry, const json_t *before, const json_t *reco
         px_differing_modes(json_object_get(before, "modes"), json_object_get(record, "modes")));
 }
 
+static const struct px_revision_ttl *find_ttl(const struct px_revision *revision, uint64_t number)
+{
+    for (uint32_t i = 0; i < revision->ttl_count; i++) {
+        if (revision->ttls[i].number == number)
+            return &revision->ttls[i];
+    }
+    return NULL;
+}
+
+static bool has_reverted(const struct px_revision *revision, uint64_t number)
+{
+    for (uint32_t i = 0; i < revision->revert_count; i++) {
+        if (revision->reverts[i] == number)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * What became of a change with a ttl: the newest revision that does not know it any more, while the
+ * one before does, ended it. One that waited under another is known again once that is over.
+ */
+static json_t *ttl_json(const struct px_history *history, size_t place, const json_t *record)
+{
+    const struct px_revision *revision = history->entries[place];
+    const struct px_revision_ttl *own = find_ttl(revision, revision->number);
+    const json_t *entry = px_ttl_find(json_object_get(record, "ttls"), revision->number);
+    const struct px_revision_ttl *last = own;
+    size_t end = history->count;
+
+    if (!own || !entry)
+        return json_null();
+    while (end > place + 1 && !find_ttl(history->entries[end - 1], revision->number))
+        end--;
+    last = find_ttl(history->entries[end - 1], revision->number);
+    return json_pack("{s:O, s:O, s:s, s:b, s:o}", "until", json_object_get(entry, "until"),
+                     "length_ms", json_object_get(entry, "length_ms"), "state",
+                     end == history->count                                   ? "running"
+                     : has_reverted(history->entries[end], revision->number) ? "went_back"
+                                                                             : "superseded",
+                     "partly_superseded", last->part_count < own->part_count, "by",
+                     end == history->count
+                         ? json_null()
+                         : json_integer((json_int_t)history->entries[end]->number));
+}
+
 static json_t *entry_json(const struct px_revision *revision, const json_t *before,
                           const json_t *record)
 {
@@ -150,10 +216,13 @@ json_t *px_history_json(const struct px_history *history, size_t count)
 
     for (; list && place > 0 && count > 0; place--, count--) {
         json_t *before = place > 1 ? px_revision_record(history->entries[place - 2]) : NULL;
-        bool has_memory = record && (before || place == 1);
+        json_t *entry = record && (before || place == 1)
+                            ? entry_json(history->entries[place - 1], before, record)
+                            : NULL;
 
-        tn_json_append(&list,
-                       has_memory ? entry_json(history->entries[place - 1], before, record) : NULL);
+        if (entry)
+            tn_json_set(&entry, "ttl", ttl_json(history, place - 1, record));
+        tn_json_append(&list, entry);
         json_decref(record);
         record = before;
     }

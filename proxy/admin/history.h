@@ -13,6 +13,8 @@
 #ifndef PX_ADMIN_HISTORY_H
 #define PX_ADMIN_HISTORY_H
 
+#include "proxy/admin/ttl.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,10 +23,20 @@
 #define PX_HISTORY_MAX 128u
 #define PX_HISTORY_BYTES (4u * 1024 * 1024)
 
+/* A change that is to go back (ttl.h), as a later revision knows it. */
+struct px_revision_ttl {
+    uint64_t number;
+    uint32_t part_count; /* that no later revision touched */
+};
+
 struct px_revision {
     uint64_t number;
     uint64_t previous; /* that was in force before it; 0: it does not say, or there was none */
     bool is_durable;
+    uint32_t ttl_count; /* at most PX_TTL_MAX: those that are to go back */
+    struct px_revision_ttl ttls[PX_TTL_MAX];
+    uint32_t revert_count; /* those that went back with it */
+    uint64_t reverts[PX_TTL_MAX];
     size_t len;
     char text[];
 };

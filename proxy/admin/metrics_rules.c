@@ -32,6 +32,9 @@ void px_metrics_put_rules(struct px_prom *prom, const struct px_admin *admin,
     px_prom_family(prom, "turnout_rules_applied_timestamp_seconds", "gauge",
                    "When the rules revision was made.");
     px_prom_real(prom, "", PX_PROM_BARE, seconds(state.applied_wall_ns));
+    px_prom_family(prom, "turnout_ttl_expiry_timestamp_seconds", "gauge",
+                   "When the next change with a ttl goes back by itself; 0: none is to.");
+    px_prom_real(prom, "", PX_PROM_BARE, seconds(px_rulebook_next_ttl(admin->book)));
     px_prom_family(prom, "turnout_store_durable", "gauge",
                    "1 when the rules in force are on the disk.");
     px_prom_count(prom, "", PX_PROM_BARE, state.is_durable);

@@ -275,3 +275,27 @@ void px_unbound_apply(const json_t *unbound, struct px_snapshot *snapshot)
         rule->binding_mask = since > 0 ? strategy_mix((uint64_t)since) : 0;
     }
 }
+
+bool px_mode_select(const struct px_snapshot *snapshot, const char *name,
+                    struct px_selection *ret_selection)
+{
+    char version[PX_MODE_NAME_SIZE];
+    const char *slash = strchr(name, '/');
+    uint32_t number;
+
+    snprintf(version, sizeof(version), "%.*s", slash ? (int)(slash - name) : (int)strlen(name),
+             name);
+    number = px_snapshot_find_version(snapshot, version);
+    if (number == STRATEGY_NONE)
+        return false;
+    *ret_selection = (struct px_selection){.version = snapshot->versions[number].stat,
+                                           .endpoint = PX_ANY_ENDPOINT};
+    if (slash) {
+        unsigned long index = strtoul(slash + 1, NULL, 10);
+
+        if (index >= snapshot->versions[number].endpoint_count)
+            return false;
+        ret_selection->endpoint = snapshot->versions[number].endpoints[index]->id;
+    }
+    return true;
+}

@@ -12,6 +12,7 @@
 #define PX_ADMIN_MODES_H
 
 #include "proxy/config/snapshot.h"
+#include "proxy/route/selection.h"
 
 #define PX_MODE_NAME_SIZE 160
 
@@ -50,6 +51,10 @@ void px_modes_apply(const json_t *modes, struct px_snapshot *snapshot);
 
 /* Session bindings of these rules ({"main": 18}) that were made before hold no more. */
 void px_unbound_apply(const json_t *unbound, struct px_snapshot *snapshot);
+
+/* What a name stands for in this snapshot; false: it is gone meanwhile. */
+bool px_mode_select(const struct px_snapshot *snapshot, const char *name,
+                    struct px_selection *ret_selection);
 
 /* "2026-11-03T07:12:33.123Z", as tn_clock_rfc3339 writes it. */
 bool px_time_parse(const char *text, uint64_t *ret_wall_ns);

@@ -1,3 +1,4 @@
+#include "proxy/admin/open.h"
 #include "proxy/admin/change.h"
 
 #include "lib/base/log.h"
@@ -82,9 +83,10 @@ static void compare(struct opening *opening)
 
     work->wall_ns = book->options.clock->wall_ns(book->options.clock->context);
     book->applied_wall_ns = work->wall_ns;
-    work->is_changed = !opening->last ||
-                       !json_equal(work->after, json_object_get(opening->last, "rules")) ||
-                       !is_same_or_none(work->modes, json_object_get(opening->last, "modes"));
+    work->is_changed =
+        !opening->last || !json_equal(work->after, json_object_get(opening->last, "rules")) ||
+        !is_same_or_none(work->modes, json_object_get(opening->last, "modes")) ||
+        json_array_size(work->ttls) != json_array_size(json_object_get(opening->last, "ttls"));
     work->revision = before + work->is_changed;
     work->previous = before;
     if (!work->is_changed)
@@ -109,39 +111,41 @@ static int build(struct opening *opening)
     book->hashes = json_incref(work->hashes);
     book->unbound = json_incref(work->unbound);
     book->modes = json_incref(work->modes);
+    book->ttls = json_incref(work->ttls);
     px_modes_apply(book->modes, book->snapshot);
     px_unbound_apply(book->unbound, book->snapshot);
     book->revision = work->revision;
     return 0;
 }
 
-/* A disk that is full must not keep a proxy from starting: it says so, and serves. */
-static int record(struct opening *opening)
+/* Records of several revisions reach the store in their order, or wait for each other. */
+int px_open_record(struct px_rulebook *book, json_t *record)
 {
-    struct px_rulebook *book = opening->book;
-    struct px_change_work *work = opening->change->work;
+    struct px_revision *entry = px_revision_new(record, false);
+    struct px_recorder *recorder = &book->recorder;
     char *why = NULL;
 
-    book->recorder.is_durable = book->recorder.store != NULL;
-    if (!work->is_changed && json_equal(work->hashes, json_object_get(opening->last, "file")))
-        return 0;
-    work->record = px_change_record(book, opening->change);
-    work->entry = px_revision_new(work->record, false);
-    if (!work->entry)
+    if (!entry)
         return -ENOMEM;
-    if (!book->recorder.store) {
-        /* kept in memory only */
-    } else if (px_store_append_now(book->recorder.store, work->record, &why) == 0) {
-        work->entry->is_durable = true;
-    } else {
-        tn_log(TN_LOG_ERROR, "store", "%s: these rules are NOT durable", why ? why : "no memory");
-        book->recorder.is_durable = false;
-        px_recorder_put_failed(&book->recorder, json_incref(work->record));
+    if (recorder->store && recorder->count == 0 &&
+        px_store_append_now(recorder->store, record, &why) == 0) {
+        entry->is_durable = true;
+    } else if (recorder->store) {
+        px_recorder_put_failed(recorder, json_incref(record), why);
     }
     free(why);
-    px_history_add(&book->history, work->entry);
-    work->entry = NULL;
+    px_history_add(&book->history, entry);
     return 0;
+}
+
+static int record(struct opening *opening)
+{
+    struct px_change_work *work = opening->change->work;
+
+    if (!work->is_changed && json_equal(work->hashes, json_object_get(opening->last, "file")))
+        return 0;
+    work->record = px_change_record(opening->book, opening->change);
+    return work->record ? px_open_record(opening->book, work->record) : -ENOMEM;
 }
 
 static void log_notes(const struct opening *opening)
@@ -171,6 +175,26 @@ static int restore_modes(struct opening *opening)
     return work->modes ? 0 : -ENOMEM;
 }
 
+/* Those that the file's changes touch are over, as with a reload. */
+static int keep_ttls(struct opening *opening)
+{
+    struct px_change_work *work = opening->change->work;
+    const json_t *last = opening->last;
+    json_t *said = px_ttl_parse(json_object_get(last, "ttls"));
+    json_t *touched = px_touched_by_file(json_object_get(last, "file"), work->hashes);
+    struct px_ttl_change change = {
+        .ttls = said,
+        .before = {json_object_get(last, "rules"), json_object_get(last, "modes")},
+        .after = {work->after, work->modes},
+        .touched = touched,
+    };
+
+    work->ttls = said && touched ? px_ttl_after(&change) : NULL;
+    json_decref(said);
+    json_decref(touched);
+    return work->ttls ? 0 : -ENOMEM;
+}
+
 static int run(struct opening *opening)
 {
     struct px_rulebook *book = opening->book;
@@ -183,6 +207,10 @@ static int run(struct opening *opening)
                               &opening->last, &book->recorder.store);
         if (error)
             return refuse(opening, error, "%s: %s", book->config->store_file, strerror(-error));
+        book->recorder.is_durable = true;
+        error = opening->last ? px_open_expire(book, &opening->last) : 0;
+        if (error)
+            return refuse(opening, error, "out of memory");
     }
     work->notes = json_array();
     work->hashes = px_hashes_of(book->config);
@@ -202,6 +230,9 @@ static int run(struct opening *opening)
                               : px_rules_to_json(book->config->rules, book->config->rule_count);
     if (!work->after)
         return refuse(opening, -ENOMEM, "out of memory");
+    error = keep_ttls(opening);
+    if (error)
+        return refuse(opening, error, "out of memory");
     compare(opening);
     error = build(opening);
     if (!error)
@@ -226,6 +257,7 @@ static struct px_rulebook *new_book(const struct px_rulebook_options *options)
     tn_list_init(&book->done);
     tn_timer_open(&book->turn, options->control, px_rulebook_on_turn);
     tn_timer_open(&book->drains, options->control, px_drains_on_timer);
+    tn_timer_open(&book->ttl_timer, options->control, px_ttls_on_timer);
     px_recorder_init(&book->recorder, options->control, px_rulebook_on_written,
                      px_rulebook_on_recorder_idle, book);
     return book;

@@ -4,6 +4,7 @@
 #include "proxy/admin/differ.h"
 #include "proxy/admin/peer.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static bool is_dead(const struct px_snapshot *snapshot, const char *name)
@@ -54,6 +55,8 @@ int px_change_compare(const struct px_rulebook *book, struct px_change *change)
     if (!json_equal(book->rules, work->after) || !json_equal(book->unbound, work->unbound) ||
         !json_equal(book->modes, work->modes))
         work->is_changed = true;
+    if (px_change_ttls(book, change) != 0)
+        return -EINVAL;
     work->touched_before = px_differing_rules(book->rules, work->after);
     work->touched_after = px_differing_rules(work->after, book->rules);
     work->modes_changed = px_differing_modes(book->modes, work->modes);
@@ -135,6 +138,11 @@ json_t *px_change_record(const struct px_rulebook *book, const struct px_change 
         tn_json_set(&record, "unbound", json_incref(work->unbound));
     if (json_object_size(work->modes) > 0)
         tn_json_set(&record, "modes", json_incref(work->modes));
+    if (json_array_size(work->ttls) > 0)
+        tn_json_set(&record, "ttls", json_incref(work->ttls));
+    if (json_array_size(work->ttls_drop) > 0 &&
+        !json_is_true(json_object_get(change->request, "give_up")))
+        tn_json_set(&record, "reverts", json_incref(work->ttls_drop));
     tn_json_set(&record, "peer",
                 change->peer ? json_incref(change->peer)
                              : px_peer_own(change->author ? change->author : "turnout"));

@@ -217,9 +217,9 @@ void px_recorder_put(struct px_recorder *recorder, json_t *json, bool is_kept,
         start_retry(recorder, 0);
 }
 
-void px_recorder_put_failed(struct px_recorder *recorder, json_t *json)
+void px_recorder_put_failed(struct px_recorder *recorder, json_t *json, const char *why)
 {
-    set_durable(recorder, false, "out of memory");
+    set_durable(recorder, false, why);
     if (!add(recorder, json, true))
         return;
     recorder->retry_ms = PX_RECORDER_RETRY_MS;

@@ -52,7 +52,7 @@ void px_recorder_put(struct px_recorder *recorder, json_t *record, bool is_kept,
                      px_store_done_fn *on_done, void *context);
 
 /* A kept record that failed before the loop ran: only its retry is started. */
-void px_recorder_put_failed(struct px_recorder *recorder, json_t *record);
+void px_recorder_put_failed(struct px_recorder *recorder, json_t *record, const char *why);
 
 /*
  * Nobody waits any more for the record that was put with this context and is not kept. True: it is

@@ -159,8 +159,8 @@ static int take_members(struct tn_api_call *call, struct px_change *change)
     const json_t *dry_run = json_object_get(change->request, "dry_run");
     int error = 0;
 
-    if (json_object_get(change->request, "ttl"))
-        return refuse(call, 422, "'ttl' is not yet supported");
+    if (px_change_set_ttl(change, json_object_get(change->request, "ttl_ms")) != 0)
+        return refuse(call, 422, change->detail);
     if ((author && !json_is_string(author)) || (reason && !json_is_string(reason)))
         return refuse(call, 422, "'author' and 'reason' must be texts");
     if (dry_run && !json_is_boolean(dry_run))
@@ -191,10 +191,10 @@ static int take_query(struct tn_api_call *call, struct px_change *change)
             r = strcmp(value, "true") == 0    ? !(change->is_dry_run = true)
                 : strcmp(value, "false") == 0 ? 0
                                               : refuse(call, 422, "dry_run is true or false");
+        else if (strcmp(name, "ttl_ms") == 0)
+            r = px_change_set_ttl_text(change, value) ? refuse(call, 422, change->detail) : 0;
         else
-            r = refuse(call, 422,
-                       strcmp(name, "ttl") == 0 ? "'ttl' is not yet supported"
-                                                : "unknown parameter: author, reason, dry_run");
+            r = refuse(call, 422, "unknown parameter: author, reason, dry_run, ttl_ms");
         if (r)
             return r;
     }

@@ -95,6 +95,7 @@ void px_rulebook_attach(struct px_rulebook *book, const struct px_publisher *pub
     book->publisher = *publisher;
     book->is_attached = true;
     px_drains_update(book);
+    px_ttls_update(book);
 }
 
 void px_rulebook_unused(struct px_rulebook *book, struct px_snapshot *snapshot)
@@ -155,6 +156,7 @@ void px_rulebook_stop(struct px_rulebook *book, void (*on_idle)(void *context), 
 {
     book->is_stopping = true;
     tn_timer_stop(&book->drains);
+    tn_timer_stop(&book->ttl_timer);
     book->on_idle = on_idle;
     book->on_idle_context = context;
     px_recorder_stop(&book->recorder);
@@ -170,11 +172,18 @@ static void on_closed(void *context)
     free(book);
 }
 
+static void on_ttls_closed(struct tn_timer *timer)
+{
+    struct px_rulebook *book = TN_CONTAINER_OF(timer, struct px_rulebook, ttl_timer);
+
+    px_recorder_close(&book->recorder, on_closed);
+}
+
 static void on_drains_closed(struct tn_timer *timer)
 {
     struct px_rulebook *book = TN_CONTAINER_OF(timer, struct px_rulebook, drains);
 
-    px_recorder_close(&book->recorder, on_closed);
+    tn_timer_close(&book->ttl_timer, on_ttls_closed);
 }
 
 static void on_turn_closed(struct tn_timer *timer)
@@ -198,6 +207,8 @@ void px_rulebook_close(struct px_rulebook *book, void (*on_closed_fn)(void *cont
     json_decref(book->unbound);
     json_decref(book->modes);
     json_decref(book->deadlines);
+    json_decref(book->ttls);
+    json_decref(book->ttl_deadlines);
     json_decref(book->shadowed);
     px_history_deinit(&book->history);
     for (uint32_t i = 0; i < PX_RULES_MAX; i++)

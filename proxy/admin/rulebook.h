@@ -77,6 +77,11 @@ json_t *px_rulebook_rules(const struct px_rulebook *book);
 /* Which versions and endpoints are draining or cut (modes.h); borrowed, until the next change. */
 const json_t *px_rulebook_modes(const struct px_rulebook *book);
 
+/* Changes that are to go back, as openapi.yaml has them; a new reference, NULL: no memory. */
+json_t *px_rulebook_ttls(const struct px_rulebook *book);
+/* When the next one does (wall time); 0: none. */
+uint64_t px_rulebook_next_ttl(const struct px_rulebook *book);
+
 /* The last count revisions, as openapi.yaml has them; a new reference, NULL: no memory. */
 json_t *px_rulebook_history(const struct px_rulebook *book, size_t count);
 
@@ -123,7 +128,8 @@ struct px_change {
     size_t yaml_len;
     char *author; /* malloc'd, taken over, or NULL */
     char *reason;
-    json_t *peer; /* peer.h, taken over; NULL: turnout itself */
+    json_t *peer;   /* peer.h, taken over; NULL: turnout itself */
+    int64_t ttl_ms; /* it goes back by itself after that; 0: never */
     bool is_urgent;
     bool is_dry_run;
     bool has_if_revision;
@@ -145,6 +151,10 @@ struct px_change {
 /* A change of zeros, or NULL. */
 struct px_change *px_change_new(void);
 void px_change_free(struct px_change *change);
+
+/* How long it is to stay: whole ms; NULL: without end. -EINVAL: it is refused, with detail. */
+int px_change_set_ttl(struct px_change *change, const json_t *ttl_ms);
+int px_change_set_ttl_text(struct px_change *change, const char *ttl_ms);
 
 /* The answer of a change that is done, for when there is no memory for the whole: JSON. A dry run
  * too has no more to say. Returns text. */

@@ -46,15 +46,15 @@ json_t *px_status_json(const struct px_admin *admin)
 
     for (uint32_t i = 0; i < snapshot->version_count; i++)
         tn_json_append(&versions, version_json(admin, &snapshot->versions[i]));
-    return json_pack("{s:s, s:s, s:i, s:s, s:I, s:s, s:b, s:I, s:s, s:b, s:s?, s:i, s:o}", "name",
-                     "turnout", "version", TURNOUT_VERSION, "pid", (int)getpid(), "started_at",
-                     tn_clock_rfc3339(admin->started_wall_ns, started), "uptime_s",
+    return json_pack("{s:s, s:s, s:i, s:s, s:I, s:s, s:b, s:I, s:s, s:b, s:s?, s:i, s:o, s:o}",
+                     "name", "turnout", "version", TURNOUT_VERSION, "pid", (int)getpid(),
+                     "started_at", tn_clock_rfc3339(admin->started_wall_ns, started), "uptime_s",
                      (json_int_t)((now_ns - admin->started_ns) / 1000000000), "state",
                      admin->is_stopping ? "stopping" : "running", "ready",
                      admin->is_ready && !admin->is_stopping, "revision", (json_int_t)state.revision,
                      "applied_at", tn_clock_rfc3339(state.applied_wall_ns, at), "durable",
                      state.is_durable, "store", store, "loops", (int)admin->loop_count, "versions",
-                     versions);
+                     versions, "ttls", px_rulebook_ttls(admin->book));
 }
 
 void px_admin_get_status(struct tn_api_call *call, void *context)

@@ -1,10 +1,11 @@
 """What was changed, by whom and why; and back again: history and undo of the real proxy."""
 import json
 import time
+import time
 
 import pytest
 
-from line import config, rule
+from line import config, eventually, rule
 
 STORE = {"store": {"file": "./turnout.store"}}
 
@@ -70,3 +71,42 @@ def test_history_without_a_store_says_that_it_will_be_gone(start_fleet, start_pr
     assert "kept in memory only" in proxy.verb("history")
     proxy.verb("undo")
     assert weights(proxy) == {"blue": 1}
+
+
+# --- ttl ------------------------------------------------------------------------------------------------
+
+
+def test_ttl_goes_back_by_itself_and_only_what_it_made(line):
+    line.verb("set", "share", "green=10%", "--ttl", "2s", "--reason", "a look")
+    line.verb("set", "mirror", "green=5%")
+    assert "Goes back by itself: main in " in line.verb("get")
+    due = line.metrics().sum("turnout_ttl_expiry_timestamp_seconds")
+    assert 0 < due - time.time() < 2
+    eventually(lambda: weights(line) == {"blue": 1})
+    assert time.time() > due - 0.1
+    rows = line.verb("history").splitlines()
+    assert " ttl " in rows[1] and "revision 2 was for 2s" in rows[1]
+    assert "went back in 4" in rows[3] and "goes back" not in line.verb("get")
+    assert line.metrics().sum("turnout_ttl_expiry_timestamp_seconds") == 0
+    assert "mirror" in line.verb("get", "-o", "json")
+
+
+def test_ttl_survives_kill_and_is_applied_before_anybody_is_served(line):
+    line.verb("set", "weights", "green=1", "--ttl", "1s")
+    line.verb("drain", "blue", "--ttl", "90s")
+    line.kill()
+    time.sleep(1.1)
+    line.start()
+    assert weights(line) == {"blue": 1}
+    assert "Goes back by itself: blue in " in line.verb("get")
+    assert "that ran out while turnout did not run" in line.verb("history", "-n", "1")
+
+
+@pytest.mark.parametrize("verb", [["abort"], ["cut", "green"], ["undo"], ["promote", "green"], ["reload"]], ids=" ".join)
+def test_ttl_is_refused_where_nothing_may_go_back(line, verb):
+    done = line.verb(*verb, "--ttl", "5m", check=False)
+    assert done.returncode == 2 and "does not go back by itself" in done.stderr
+    assert "--ttl" not in line.verb(verb[0], "--help")
+    done = line.verb("set", "share", "green=1%", "--ttl", "5", check=False)
+    assert done.returncode == 2 and "5s" in done.stderr
+    assert len(history(line)) == 1

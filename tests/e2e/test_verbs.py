@@ -83,7 +83,7 @@ def test_verbs_of_later_versions_are_refused_by_name(name):
     assert done.stderr.startswith(f"turnout: '{name}' is not yet supported\n")
 
 
-@pytest.mark.parametrize("arguments", [["set", "share", "green=10%", "--ttl", "30m"], ["check", "--against"],
+@pytest.mark.parametrize("arguments", [["check", "--against"],
                                        ["serve", "--takeover"], ["get", "-n", "prod"]], ids=" ".join)
 def test_options_of_later_versions_are_refused_by_name(arguments):
     done = run(*arguments)

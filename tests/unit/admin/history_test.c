@@ -127,15 +127,16 @@ static void test_history_as_json(void **state)
         add(&history, i, i - 1, 1);
     history.entries[2]->is_durable = false;
     list = px_history_json(&history, 2);
-    edit_assert_json("two", list,
-                     "[{'revision':4,'durable':false,'at':'2026-11-23T05:00:00.000Z','what':"
-                     "'weights','author':null,'peer':null,'reason':'7','to_revision':null,"
-                     "'before':[{'name':'main','weights':{'blue':3}}],"
-                     "'after':[{'name':'main','weights':{'blue':4}}],'modes':[]},"
-                     "{'revision':3,'durable':true,'at':'2026-11-23T05:00:00.000Z','what':"
-                     "'weights','author':null,'peer':null,'reason':'7','to_revision':null,"
-                     "'before':[{'name':'main','weights':{'blue':2}}],"
-                     "'after':[{'name':'main','weights':{'blue':3}}],'modes':[]}]");
+    edit_assert_json(
+        "two", list,
+        "[{'revision':4,'durable':false,'at':'2026-11-23T05:00:00.000Z','what':"
+        "'weights','author':null,'peer':null,'reason':'7','to_revision':null,'ttl':null,"
+        "'before':[{'name':'main','weights':{'blue':3}}],"
+        "'after':[{'name':'main','weights':{'blue':4}}],'modes':[]},"
+        "{'revision':3,'durable':true,'at':'2026-11-23T05:00:00.000Z','what':"
+        "'weights','author':null,'peer':null,'reason':'7','to_revision':null,'ttl':null,"
+        "'before':[{'name':'main','weights':{'blue':2}}],"
+        "'after':[{'name':'main','weights':{'blue':3}}],'modes':[]}]");
     json_decref(list);
     list = px_history_json(&history, 99);
     assert_int_equal(json_array_size(list), 3);

@@ -530,8 +530,8 @@ static void test_resources_refused_changes(void **state)
 
     start(fixture, MAIN);
     refused(fixture, "PUT", "/v1/weights", "{'weights':{'gren':1}}", 422, "did you mean 'green'");
-    refused(fixture, "PUT", "/v1/weights", "{'weights':{'blue':1},'ttl':'30m'}", 422,
-            "'ttl' is not yet supported");
+    refused(fixture, "PUT", "/v1/weights", "{'weights':{'blue':1},'ttl_ms':'30m'}", 422,
+            "ttl_ms must be a whole number, 1000 (a second) to 31622400000");
     refused(fixture, "PUT", "/v1/weights", "{'weights':{'blue':1},'dry_run':'yes'}", 422,
             "'dry_run' must be");
     refused(fixture, "PUT", "/v1/weights", "{'weights':{'blue':1},'author':7}", 422, "be texts");
@@ -590,9 +590,9 @@ static void test_resources_rules_as_yaml(void **state)
                  "- name: main\n  wieghts: {green: 1}\n", 422);
     assert_int_equal(number(json_array_get(json_object_get(answer, "errors"), 0), "line") > 0, 1);
     json_decref(answer);
-    answer = ask(fixture, "PUT", "/v1/rules?ttl=1m", "Content-Type: application/yaml\r\n",
+    answer = ask(fixture, "PUT", "/v1/rules?ttl_ms=1m", "Content-Type: application/yaml\r\n",
                  "- name: main\n  weights: {green: 1}\n", 422);
-    assert_string_equal(detail(answer), "'ttl' is not yet supported");
+    assert_non_null(strstr(detail(answer), "ttl_ms must be a whole number"));
     json_decref(answer);
     answer = ask(fixture, "PUT", "/v1/weights?dry_run=true", JSON_TYPE, "{}", 422);
     json_decref(answer);
