@@ -285,8 +285,9 @@ static void test_ttl_is_superseded_by_a_later_change_of_the_same(void **state)
     made(book, px_edit_weights, HALF, MINUTE);
     made(book, px_edit_share, "{'share':{'green':300000}}", 0);
     assert_int_equal(pending(book), 0);
-    assert_non_null(strstr(json_string_value(json_array_get(json_object_get(book->answer, "notes"), 0)),
-                           "does not any more"));
+    assert_non_null(
+        strstr(json_string_value(json_array_get(json_object_get(book->answer, "notes"), 0)),
+               "does not any more"));
     expect_history(book, 2, "superseded", 3);
     pass(book, 2 * MINUTE);
     assert_int_equal(revision(book), 3);
@@ -434,8 +435,9 @@ static void test_ttl_and_undo(void **state)
     made(book, px_edit_undo, "{}", 0); /* its time is over long since */
     expect_main(book, "{'blue':1,'green':1}");
     assert_int_equal(pending(book), 0);
-    assert_non_null(strstr(json_string_value(json_array_get(json_object_get(book->answer, "notes"), 0)),
-                           "now it stays"));
+    assert_non_null(
+        strstr(json_string_value(json_array_get(json_object_get(book->answer, "notes"), 0)),
+               "now it stays"));
 }
 
 static void test_ttl_ends_when_the_file_says_something_else_about_its_rule(void **state)
@@ -446,7 +448,8 @@ static void test_ttl_ends_when_the_file_says_something_else_about_its_rule(void 
     made(book, px_edit_weights, "{'rule':'other','weights':{'green':1}}", MINUTE);
     made(book, px_edit_weights, HALF, MINUTE);
     /* what is in force now becomes what the file says */
-    book_write(book, "[" OTHER ", {name: main, stable: blue, weights: {blue: 1, green: 1}}]", STORE);
+    book_write(book, "[" OTHER ", {name: main, stable: blue, weights: {blue: 1, green: 1}}]",
+               STORE);
     made(book, NULL, "{}", 0);
     expect_history(book, 3, "superseded", 4);
     pass(book, MINUTE);
@@ -461,7 +464,8 @@ static void test_ttl_ends_when_the_file_changed_before_the_start(void **state)
     opened(book);
     made(book, px_edit_weights, HALF, MINUTE);
     book_close(book);
-    book_write(book, "[" OTHER ", {name: main, stable: blue, weights: {blue: 1, green: 1}}]", STORE);
+    book_write(book, "[" OTHER ", {name: main, stable: blue, weights: {blue: 1, green: 1}}]",
+               STORE);
     book_open(book);
     assert_int_equal(pending(book), 0);
     expect_history(book, 2, "superseded", 3);
@@ -487,7 +491,8 @@ static void test_ttl_keeps_the_version_that_it_goes_back_to(void **state)
     made(book, px_edit_weights, "{'rule':'other','weights':{'green':1}}", 0);
     made(book, px_edit_weights, "{'rule':'other','weights':{'blue':1}}", MINUTE);
     write_without_green(book);
-    refused(book, NULL, "{}", 0, "version 'green' can't be removed: rule other goes back to it at ");
+    refused(book, NULL, "{}", 0,
+            "version 'green' can't be removed: rule other goes back to it at ");
     book_close(book);
     book->wall_ahead_ns += 2 * MINUTE * NS; /* a start has nobody to ask */
     book_open(book);
