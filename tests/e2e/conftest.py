@@ -18,6 +18,7 @@ from support.recorder import Recorder, check_conserved  # noqa: E402
 
 def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="the long form of tests that have one")
+    parser.addoption("--cluster", action="store_true", help="tests on a real Kubernetes of their own")
 
 
 def pytest_configure(config):
