@@ -224,6 +224,9 @@ static void account(struct client_connection *connection, bool is_answered)
     struct client *client = connection->client;
     client->under_way--;
     if (!connection->is_measured) {
+        if (!is_answered) {
+            errx(1, "a request of the warm-up was not answered");
+        }
         return;
     }
     client->answered += is_answered;
@@ -262,7 +265,7 @@ static bool begin_answer(struct client_connection *connection, const char *head,
 {
     if (len < 12 || memcmp(head, "HTTP/1.1 200", 12) != 0) {
         const char *line_end = memchr(head, '\r', len);
-        if (connection->client->failed == 0) {
+        if (connection->client->failed == 0) { /* one is enough to tell why */
             fprintf(stderr, "answered with %.*s\n", (int)(line_end - head), head);
         }
         return false;
