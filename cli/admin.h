@@ -1,7 +1,8 @@
 /*
  * admin: how a verb talks to the running proxy, and how failures are told.
  *
- * Not for what an answer means (change.h, view.h).
+ * Not for what an answer means (change.h, view.h). A token is never in the command line, which
+ * everybody on the machine can read.
  * Shapes: answers are JSON objects. Errors: exit codes of cli.h; the message is printed. A timeout
  * is CLI_TIMED_OUT: a change may have been made all the same, and the message says so. Ownership:
  * the caller's json_t. Threads: one.
@@ -10,15 +11,19 @@
 #define CLI_ADMIN_H
 
 #include "cli/args.h"
+#include "lib/api/token.h"
 #include "lib/client/client.h"
 
 struct cli_admin {
-    const char *address; /* --admin, or NULL */
+    const char *address;    /* --admin, or NULL */
+    const char *token_file; /* --token-file, or NULL */
 
     struct cli_context *context;
     const char *command; /* "turnout set share": begins each message */
     struct tn_client client;
-    int error; /* of the last call: negative errno when there was no answer, else 0 */
+    char token[TN_TOKEN_SIZE];
+    char *token_why; /* why there is none to show, or NULL */
+    int error;       /* of the last call: negative errno when there was no answer, else 0 */
 };
 
 /* --admin, and the options of clusters, which are not yet supported. */

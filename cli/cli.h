@@ -50,6 +50,6 @@ struct cli_section {
 
 cli_verb_fn cli_serve, cli_check, cli_reload, cli_get, cli_status, cli_mirror, cli_route, cli_set,
     cli_explain, cli_history, cli_undo, cli_abort, cli_promote, cli_drain, cli_cut, cli_undrain,
-    cli_engine, cli_update;
+    cli_engine, cli_update, cli_token;
 
 #endif

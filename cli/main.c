@@ -36,6 +36,7 @@ static const struct cli_verb run[] = {
     {"engine", "the update engine, in the foreground", cli_engine},
     {"check", "a configuration file, without starting anything", cli_check},
     {"reload", "let the running proxy read its file again", cli_reload},
+    {"token", "a token for an admin interface on TCP", cli_token},
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

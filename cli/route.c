@@ -34,7 +34,7 @@ static int need_pair(const struct cli_parse *parse, const struct route_options *
     return 0;
 }
 
-static int send(const struct cli_parse *parse, struct cli_change *change, json_t *body)
+static int send_route(const struct cli_parse *parse, struct cli_change *change, json_t *body)
 {
     return cli_change_send(parse, change, "POST", "/v1/route", cli_need(body));
 }
@@ -59,8 +59,8 @@ static int route_all(struct cli_context *context, int argc, char **argv)
 
     if (!cli_change_parse(&parse, &change, (struct cli_option_group){0}, argc, argv))
         return parse.exit_code;
-    return send(&parse, &change,
-                json_pack("{s:s, s:s}", "strategy", "all", "version", parse.words.items[0]));
+    return send_route(&parse, &change,
+                      json_pack("{s:s, s:s}", "strategy", "all", "version", parse.words.items[0]));
 }
 
 static int route_canary(struct cli_context *context, int argc, char **argv)
@@ -97,10 +97,10 @@ static int route_canary(struct cli_context *context, int argc, char **argv)
     char *why = cli_parse_percent("--share", values.share, &ppm);
     if (why)
         return cli_usage_refuse(&parse, why);
-    return send(&parse, &change,
-                json_pack("{s:s, s:s, s:s, s:I, s:b}", "strategy", "canary", "stable",
-                          values.stable, "canary", values.canary, "share_ppm", (json_int_t)ppm,
-                          "per_request", values.per_request));
+    return send_route(&parse, &change,
+                      json_pack("{s:s, s:s, s:s, s:I, s:b}", "strategy", "canary", "stable",
+                                values.stable, "canary", values.canary, "share_ppm",
+                                (json_int_t)ppm, "per_request", values.per_request));
 }
 
 static int route_shadow(struct cli_context *context, int argc, char **argv)
@@ -136,9 +136,9 @@ static int route_shadow(struct cli_context *context, int argc, char **argv)
     char *why = cli_parse_percent_number("--percent", values.percent, &ppm);
     if (why)
         return cli_usage_refuse(&parse, why);
-    return send(&parse, &change,
-                json_pack("{s:s, s:s, s:s, s:I}", "strategy", "shadow", "stable", values.stable,
-                          "canary", values.canary, "ppm", (json_int_t)ppm));
+    return send_route(&parse, &change,
+                      json_pack("{s:s, s:s, s:s, s:I}", "strategy", "shadow", "stable",
+                                values.stable, "canary", values.canary, "ppm", (json_int_t)ppm));
 }
 
 int cli_route(struct cli_context *context, int argc, char **argv)

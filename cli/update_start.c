@@ -140,8 +140,8 @@ static int print_plan(const struct cli_context *context, const json_t *answer)
     return CLI_DONE;
 }
 
-static int send(struct cli_parse *parse, struct cli_update_values *values, bool is_plan,
-                json_t *body)
+static int send_start(struct cli_parse *parse, struct cli_update_values *values, bool is_plan,
+                      json_t *body)
 {
     json_t *answer = NULL;
     uint64_t timeout_ms = 0;
@@ -206,8 +206,8 @@ static int run(const struct spec *spec, bool is_plan, struct cli_context *contex
         code = cli_usage_error(&parse, "--to BUILD is missing");
     } else {
         why = cli_update_body(body, &values);
-        code =
-            why ? cli_usage_refuse(&parse, why) : send(&parse, &values, is_plan, json_incref(body));
+        code = why ? cli_usage_refuse(&parse, why)
+                   : send_start(&parse, &values, is_plan, json_incref(body));
     }
     json_decref(body);
     free(examples);

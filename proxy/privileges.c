@@ -40,7 +40,7 @@ static bool parse_number(const char *text, uint32_t *ret_number)
     return true;
 }
 
-static int find_group(const char *group, gid_t *ret_gid, char **ret_why)
+int px_privileges_find_group(const char *key, const char *group, gid_t *ret_gid, char **ret_why)
 {
     const struct group *entry = getgrnam(group);
     uint32_t number;
@@ -50,7 +50,7 @@ static int find_group(const char *group, gid_t *ret_gid, char **ret_why)
     else if (parse_number(group, &number))
         *ret_gid = number;
     else
-        return refuse(ret_why, -EINVAL, "user: there is no group '%s'", group);
+        return refuse(ret_why, -EINVAL, "%s: there is no group '%s'", key, group);
     return 0;
 }
 
@@ -86,7 +86,7 @@ int px_privileges_find(const char *user, struct px_identity *ret_identity, char 
         snprintf(identity.name, sizeof(identity.name), "%s", entry->pw_name);
     }
     if (colon)
-        error = find_group(colon + 1, &identity.gid, ret_why);
+        error = px_privileges_find_group("user", colon + 1, &identity.gid, ret_why);
     if (!error)
         *ret_identity = identity;
     return error;

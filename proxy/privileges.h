@@ -22,6 +22,9 @@ struct px_identity {
 /* -EINVAL: not of that shape, or there is no such user or group. */
 int px_privileges_find(const char *user, struct px_identity *ret_identity, char **ret_why);
 
+/* A group by name or number. key: what the message begins with. */
+int px_privileges_find_group(const char *key, const char *group, gid_t *ret_gid, char **ret_why);
+
 /*
  * The process is that user from here on, and may still bind low ports if it could before. -EPERM:
  * it is neither root nor that user already.

@@ -221,6 +221,7 @@ static int deinit(struct px_server *server)
 
     if (server->has_route)
         px_route_loop_deinit(&server->route);
+    px_server_free_tokens(server);
     px_registry_free(server->registry);
     px_config_free(server->config);
     if (left)

@@ -1,4 +1,4 @@
-/* The admin and metrics listeners, and what a reload needs before it changes listeners or logs. */
+/* The metrics listener, and what a reload needs before it changes listeners or logs. */
 #include "proxy/server_parts.h"
 
 #include <arpa/inet.h>
@@ -23,32 +23,6 @@ int px_server_fail(int error, const char *format, ...)
 
 /* --- the start ---------------------------------------------------------------------------------
  */
-
-int px_server_open_admin(struct px_server *server)
-{
-    const struct tn_api_options options = {
-        .loop = &server->loop,
-        .clock = &tn_clock_system,
-        .routes = px_admin_routes,
-        .route_count = px_admin_route_count,
-        .context = &server->admin,
-        .role = TN_API_OPERATE,
-        .limits = tn_api_limits_default,
-    };
-    const char *path = server->config->admin_path;
-    int error;
-
-    if (server->config->admin_kind != PX_ADMIN_UNIX)
-        return 0;
-    error = tn_api_open_unix(&options, path, 0600, &server->admin_listener);
-    if (error == -EADDRINUSE)
-        return px_server_fail(error, "admin unix:%s: a running process answers there already",
-                              path);
-    if (error == -EEXIST)
-        return px_server_fail(
-            error, "admin unix:%s: there is a file that is no socket: not touched", path);
-    return error ? px_server_fail(error, "admin unix:%s: %s", path, strerror(-error)) : 0;
-}
 
 static bool is_loopback(const struct sockaddr_storage *sa)
 {
@@ -110,6 +84,8 @@ static void forget_next(struct px_server *server)
         tn_api_close(server->next_metrics, NULL, NULL);
     server->next_metrics = NULL;
     server->has_next_metrics = false;
+    tn_tokens_free(server->next_tokens);
+    server->next_tokens = NULL;
     px_config_free(server->next_config);
     server->next_config = NULL;
 }
@@ -126,6 +102,8 @@ int px_server_prepare_config(struct px_server *server, struct px_config *config,
     if (server->has_next_metrics)
         error = open_metrics(server, &config->metrics, ret_why, &server->next_metrics);
     if (!error)
+        error = px_server_prepare_tokens(server, config, ret_why);
+    if (!error)
         error = px_workers_bind(server->workers, config, ret_why);
     if (error)
         forget_next(server);
@@ -140,6 +118,7 @@ void px_server_settle_config(struct px_server *server)
         px_workers_unbind(server->workers);
     } else {
         px_workers_listen(server->workers, server->next_config);
+        px_server_take_tokens(server);
         if (server->has_next_metrics) {
             if (server->metrics_listener)
                 tn_api_close(server->metrics_listener, NULL, NULL);

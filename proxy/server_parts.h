@@ -50,10 +50,12 @@ struct px_server {
     struct px_admin admin;
     struct px_guards *guards;
     struct tn_api_server *admin_listener;
+    struct tn_tokens *tokens; /* of admin on TCP, else NULL */
     struct tn_api_server *metrics_listener;
     struct px_config *next_config; /* a reload's, prepared and not in force yet; a reference */
     bool has_next_metrics;         /* its metrics are elsewhere, or nowhere */
     struct tn_api_server *next_metrics;
+    struct tn_tokens *next_tokens; /* or NULL */
     struct px_server_signal signals[PX_SERVER_SIGNALS];
     size_t signal_count;
     enum px_server_stage stage;
@@ -72,10 +74,22 @@ int px_server_start(struct px_server *server, const struct px_server_options *op
 /* Prints the sentence to standard error; returns error. */
 int px_server_fail(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* --- server_listeners.c ------------------------------------------------------------------------
+/* --- server_admin.c ----------------------------------------------------------------------------
  */
 
 int px_server_open_admin(struct px_server *server);
+
+/* A reload's tokens are read; and when it is in force, taken. */
+int px_server_prepare_tokens(struct px_server *server, const struct px_config *config,
+                             char **ret_why);
+void px_server_take_tokens(struct px_server *server);
+
+/* After the listener is gone. */
+void px_server_free_tokens(struct px_server *server);
+
+/* --- server_listeners.c ------------------------------------------------------------------------
+ */
+
 int px_server_open_metrics(struct px_server *server);
 
 /* What another config needs is opened beside what there is, or a sentence says why not; and when it

@@ -63,7 +63,11 @@ void px_server_become_ready(struct px_server *server)
         append(line, sizeof(line), "%s", i > 0 ? " and " : "");
         append_address(line, sizeof(line), &address);
     }
-    if (server->admin_listener)
+    if (server->admin_listener && tn_api_address(server->admin_listener, &address) == 0 &&
+        address.ss_family != AF_UNIX) {
+        append(line, sizeof(line), ", admin http://");
+        append_address(line, sizeof(line), &address);
+    } else if (server->admin_listener)
         append(line, sizeof(line), ", admin %s%s",
                strchr(server->config->admin_path, '/') ? "" : "./",
                server->config->admin_path); /* as --admin takes it */

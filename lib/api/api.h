@@ -7,30 +7,29 @@
  * Shapes: a server has a table of routes {method, path, handler}; GET routes answer HEAD as well. A
  * call is one request whose head passed every check and whose body is complete; its handler answers
  * it exactly once, at once or later. A connection has one call at a time.
- * What never reaches a handler: unknown paths (404), other methods (405 with Allow), a role that is
- * too small (403), bodies too large (413) or of another type (415), a Host that is a name other
- * than localhost (421: names can be made to point here by others' DNS, literal addresses cannot),
- * an Origin other than this host (403), heads and bodies that take too long (408).
- * A connection more than the limit closes the one that has been idle longest, so that idle readers
- * never lock out an abort; 503 when all are busy.
- * Units: ms, bytes. Errors: 0 or negative errno; problems are told as RFC 9457.
- * Ownership: tn_api_close() … on_closed frees the server. Views in a call are valid until it is
- * answered. A call whose client left, or whose server was closed, still has to be answered: that
- * frees it. Threads: the loop's.
+ * What never reaches a handler: a Host that is neither localhost nor an address of this machine
+ * that the listener has (421: names can be made to point here by others' DNS), an Origin other than
+ * this host (403); where tokens are asked for, none or a wrong one (401, and 429 when there were
+ * too many wrong ones); unknown paths (404), other methods (405 with Allow), a role that is too
+ * small (403), bodies too large (413) or of another type (415), heads and bodies that take too long
+ * (408). A connection more than the limit closes the one that has been idle longest, else one that
+ * was answered for the last time, else the one whose head has been coming longest: neither idle
+ * readers nor strangers lock out an abort. 503 when all are busy. Units: ms, bytes. Errors: 0 or
+ * negative errno; problems are told as RFC 9457. Ownership: tn_api_close() … on_closed frees the
+ * server. Views in a call are valid until it is answered. A call whose client left, or whose server
+ * was closed, still has to be answered: that frees it. Threads: the loop's.
  */
 #ifndef TN_API_API_H
 #define TN_API_API_H
 
 #include "lib/api/peer.h"
+#include "lib/api/tokens.h"
 #include "lib/base/clock.h"
 #include "lib/http/message.h"
 #include "lib/net/loop.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
-
-/* What whoever connects may do; a route asks for at least its own. */
-enum tn_api_role { TN_API_READ, TN_API_OPERATE };
 
 /* Types of body that a route takes, as bits; 0: none. */
 enum { TN_API_JSON = 1, TN_API_YAML = 2 };
@@ -71,17 +70,27 @@ struct tn_api_options {
     const struct tn_clock *clock;
     const struct tn_api_route *routes; /* must outlive the server */
     size_t route_count;
-    void *context; /* of the handlers */
-    enum tn_api_role role;
+    void *context;         /* of the handlers */
+    enum tn_api_role role; /* of everybody, where no token is asked for */
+    /* Whoever asks must show one of these, and has its role. NULL: nobody must. The caller's. */
+    const struct tn_tokens *tokens;
+    /* A wrong token was shown; is_limited: by one who was told 429 (failures.h), which may be as
+     * often as he likes. May be NULL. */
+    void (*on_refused)(void *context, const char *address, bool is_limited);
     bool any_host; /* a listener that others reach by names of their own (0.0.0.0) */
     struct tn_api_limits limits;
 };
 
-/* Errors as tn_listener_open_unix() and tn_listener_open_tcp(). */
+/* Errors as tn_listener_open_unix() and tn_listener_open_tcp(); on TCP also -EPERM for a role above
+ * TN_API_READ without tokens. */
 int tn_api_open_unix(const struct tn_api_options *options, const char *path, mode_t mode,
                      struct tn_api_server **ret_server);
 int tn_api_open_tcp(const struct tn_api_options *options, const struct sockaddr *address,
                     struct tn_api_server **ret_server);
+
+/* From here on these tokens are asked for, on open connections too; not for a server that was
+ * opened without. */
+void tn_api_set_tokens(struct tn_api_server *server, const struct tn_tokens *tokens);
 
 /* The address it got (port 0 resolved). TCP only. */
 int tn_api_address(const struct tn_api_server *server, struct sockaddr_storage *ret_address);

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define LINGER_MS 1000
@@ -23,10 +22,16 @@ static const struct tn_api_limits *limits_of(const struct tn_api_connection *con
 
 static void enter(struct tn_api_connection *connection, enum tn_api_state state, uint64_t ms)
 {
+    struct tn_api_server *server = connection->server;
+
     connection->state = state;
-    tn_list_remove(&connection->idle_node);
+    tn_list_remove(&connection->spare_node);
     if (state == TN_API_IDLE)
-        tn_list_push_back(&connection->server->idle, &connection->idle_node);
+        tn_list_push_back(&server->idle, &connection->spare_node);
+    else if (state == TN_API_LINGER)
+        tn_list_push_back(&server->lingering, &connection->spare_node);
+    else if (state == TN_API_HEAD)
+        tn_list_push_back(&server->heads, &connection->spare_node);
     tn_deadline_after(loop_of(connection), &connection->deadline, ms);
 }
 
@@ -52,10 +57,25 @@ void tn_api_connection_close(struct tn_api_connection *connection)
     tn_api_reader_free(connection->reader);
     connection->reader = NULL;
     connection->state = TN_API_CLOSED;
-    tn_list_remove(&connection->idle_node);
+    tn_list_remove(&connection->spare_node);
     tn_deadline_clear(loop_of(connection), &connection->deadline);
     connection->server->open_count--;
     tn_stream_close(&connection->stream);
+}
+
+/* What is left behind of a token in memory would be found in a core. */
+static void forget(const struct tn_api_connection *connection, char *bytes, size_t len)
+{
+    if (connection->server->options.tokens && len > 0)
+        tn_token_forget(bytes, len);
+}
+
+static void free_in(struct tn_api_connection *connection)
+{
+    forget(connection, connection->in, connection->in_len);
+    free(connection->in);
+    connection->in = NULL;
+    connection->in_len = connection->in_size = 0;
 }
 
 /* Ready for the next request. False: no memory, and the connection is closed. */
@@ -81,9 +101,7 @@ static bool start_exchange(struct tn_api_connection *connection)
 static void linger(struct tn_api_connection *connection)
 {
     enter(connection, TN_API_LINGER, LINGER_MS);
-    free(connection->in);
-    connection->in = NULL;
-    connection->in_len = connection->in_size = 0;
+    free_in(connection);
     if (connection->has_eof || tn_stream_shutdown(&connection->stream) != 0) {
         tn_api_connection_close(connection);
         return;
@@ -96,7 +114,7 @@ void tn_api_connection_stream(struct tn_api_connection *connection, struct tn_ap
     connection->exchange = NULL;
     connection->reader = reader;
     connection->close_after = true;
-    connection->in_len = 0; /* whatever else was asked for */
+    free_in(connection); /* whatever else was asked for */
     enter(connection, TN_API_EVENTS, TN_DEADLINE_NEVER);
     if (!connection->has_eof)
         tn_stream_resume(&connection->stream); /* to hear that the reader left */
@@ -162,6 +180,7 @@ static void use(struct tn_api_connection *connection, size_t len)
 {
     connection->in_len -= len;
     memmove(connection->in, connection->in + len, connection->in_len);
+    forget(connection, connection->in + connection->in_len, len);
 }
 
 /* The head moves out of the buffer: from here on the call has its own copy. */
@@ -190,25 +209,11 @@ static bool on_head(struct tn_api_connection *connection, size_t len)
     return true;
 }
 
-/* A listener on TCP asks nobody. */
-static void introduce(const struct tn_api_connection *connection, struct tn_api_peer *peer)
-{
-    struct tn_api_users *users = connection->server->users;
-
-    snprintf(peer->name, sizeof(peer->name), "anybody");
-    if (!users)
-        return;
-    peer->kind = TN_API_PEER_USER;
-    peer->user = connection->user;
-    tn_api_users_name(users, peer->user.uid, peer->name);
-}
-
 /* The call is complete: the handler's turn. */
 static void on_end(struct tn_api_connection *connection)
 {
     struct tn_api_exchange *exchange = connection->exchange;
 
-    introduce(connection, &exchange->peer);
     exchange->call.body = (struct tn_str){exchange->body, exchange->body_len};
     if (exchange->body_len == 0)
         exchange->call.body_type = 0;
@@ -249,11 +254,8 @@ static bool step(struct tn_api_connection *connection)
 
 static void release_buffer(struct tn_api_connection *connection)
 {
-    if (connection->in_len > 0)
-        return;
-    free(connection->in);
-    connection->in = NULL;
-    connection->in_size = 0;
+    if (connection->in_len == 0)
+        free_in(connection);
 }
 
 /* Reads requests out of what is there until it is used up or somebody has to be waited for. */
@@ -280,6 +282,23 @@ static void process(struct tn_api_connection *connection)
         tn_api_connection_close(connection); /* nothing more can come */
 }
 
+/* Not realloc(), which may leave a copy behind. */
+static bool grow_in(struct tn_api_connection *connection, size_t size)
+{
+    size_t len = connection->in_len;
+    char *grown = malloc(size);
+
+    if (!grown)
+        return false;
+    if (len > 0)
+        memcpy(grown, connection->in, len);
+    free_in(connection);
+    connection->in = grown;
+    connection->in_len = len;
+    connection->in_size = size;
+    return true;
+}
+
 static void on_read(struct tn_stream *stream, char *data, size_t len)
 {
     struct tn_api_connection *connection =
@@ -287,18 +306,14 @@ static void on_read(struct tn_stream *stream, char *data, size_t len)
 
     if (connection->state == TN_API_LINGER || connection->state == TN_API_EVENTS)
         return; /* not wanted any more */
-    if (connection->in_len + len > connection->in_size) {
-        char *grown = realloc(connection->in, connection->in_len + len);
-
-        if (!grown) {
-            tn_api_connection_close(connection);
-            return;
-        }
-        connection->in = grown;
-        connection->in_size = connection->in_len + len;
+    if (connection->in_len + len > connection->in_size &&
+        !grow_in(connection, connection->in_len + len)) {
+        tn_api_connection_close(connection);
+        return;
     }
     memcpy(connection->in + connection->in_len, data, len);
     connection->in_len += len;
+    forget(connection, data, len);
     if (connection->state <= TN_API_BODY)
         process(connection);
     if ((connection->state == TN_API_PENDING || connection->state == TN_API_SENDING) &&
@@ -340,8 +355,7 @@ static void on_closed(struct tn_stream *stream)
     struct tn_api_connection *connection =
         TN_CONTAINER_OF(stream, struct tn_api_connection, stream);
 
-    free(connection->in);
-    connection->in = NULL;
+    free_in(connection);
     tn_api_server_forget(connection);
 }
 
@@ -374,7 +388,7 @@ void tn_api_connection_init(struct tn_api_connection *connection, struct tn_api_
 {
     connection->server = server;
     connection->state = TN_API_IDLE;
-    tn_list_init(&connection->idle_node);
+    tn_list_init(&connection->spare_node);
     tn_deadline_init(&connection->deadline, on_deadline);
     tn_http_parser_init(&connection->parser, false, &tn_http_limits_default);
     tn_list_push_back(&server->connections, &connection->node);

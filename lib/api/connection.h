@@ -9,6 +9,7 @@
 #define TN_API_CONNECTION_H
 
 #include "lib/api/api.h"
+#include "lib/api/failures.h"
 #include "lib/api/users.h"
 #include "lib/base/list.h"
 #include "lib/http/parser.h"
@@ -35,6 +36,7 @@ struct tn_api_exchange {
     const struct tn_api_route *route;
     struct tn_http_head head;
     struct tn_api_peer peer;
+    enum tn_api_role role;
     char *head_bytes;
     char *body;
     size_t body_len, body_size;
@@ -45,8 +47,8 @@ struct tn_api_exchange {
 struct tn_api_connection {
     struct tn_stream stream;
     struct tn_api_server *server;
-    struct tn_list node;      /* of server->connections */
-    struct tn_list idle_node; /* of server->idle, oldest first */
+    struct tn_list node;       /* of server->connections */
+    struct tn_list spare_node; /* of server->idle, lingering or heads, oldest first */
     struct tn_deadline deadline;
     struct tn_credentials user; /* of a Unix socket */
     struct tn_http_parser parser;
@@ -69,8 +71,11 @@ struct tn_api_server {
     uint32_t open_count;        /* connections that are not closing */
     uint32_t alive_count;       /* all whose memory is there */
     struct tn_api_users *users; /* of a Unix socket, else NULL */
+    struct tn_failures failures;
     struct tn_list connections;
-    struct tn_list idle;
+    struct tn_list idle;      /* what can be spared when there are too many: first these, */
+    struct tn_list lingering; /* then these, */
+    struct tn_list heads;     /* then these */
     void (*on_closed)(void *context);
     void *on_closed_context;
 };
@@ -107,6 +112,13 @@ void tn_api_reader_stuck(struct tn_api_reader *reader);
 
 /* Checks the head of the exchange and finds its route. False: it was refused, and answered. */
 bool tn_api_check_head(struct tn_api_exchange *exchange);
+
+/* --- access.c ----------------------------------------------------------------------------------
+ */
+
+/* Who asks, and with which role. False: it was refused, and answered. */
+bool tn_api_check_access(struct tn_api_exchange *exchange);
+bool tn_api_check_role(struct tn_api_exchange *exchange, const struct tn_api_route *route);
 
 /* --- server.c ----------------------------------------------------------------------------------
  */

@@ -1,6 +1,7 @@
 #include "lib/api/connection.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,20 +23,23 @@ static struct tn_str host_of(struct tn_str authority)
     return end ? (struct tn_str){authority.ptr, (size_t)(end - authority.ptr)} : authority;
 }
 
-static bool is_address(struct tn_str host)
+static bool is_loopback(struct tn_str host)
 {
     char text[INET6_ADDRSTRLEN];
-    unsigned char bytes[16];
+    struct in_addr v4;
+    struct in6_addr v6;
 
     if (host.len >= sizeof(text))
         return false;
     memcpy(text, host.ptr, host.len);
     text[host.len] = '\0';
-    return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
+    if (inet_pton(AF_INET, text, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == 127;
+    return inet_pton(AF_INET6, text, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
 /* A page from anywhere can make a browser ask us under a name that its author's DNS points here. It
- * cannot do so under an address or under localhost. */
+ * cannot do so under localhost or an address of loopback. */
 static bool is_own_host(const struct tn_api_server *server, struct tn_str authority)
 {
     struct tn_str host;
@@ -43,7 +47,7 @@ static bool is_own_host(const struct tn_api_server *server, struct tn_str author
     if (server->options.any_host || authority.len == 0)
         return true;
     host = host_of(authority);
-    return tn_str_equal_nocase(host, TN_STR("localhost")) || is_address(host);
+    return tn_str_equal_nocase(host, TN_STR("localhost")) || is_loopback(host);
 }
 
 static bool is_own_origin(const struct tn_http_head *head)
@@ -54,6 +58,8 @@ static bool is_own_origin(const struct tn_http_head *head)
 
     if (!field)
         return true;
+    if (tn_http_find_name(head, TN_STR("origin"), NULL) > 1)
+        return false;
     origin = tn_http_view(head, field->value);
     if (!tn_str_has_prefix(origin, scheme))
         return false;
@@ -102,12 +108,8 @@ static bool find_route(struct tn_api_exchange *exchange)
 
         if (!answers(route, exchange->head.method) || !tn_str_equal(path, tn_str_of(route->path)))
             continue;
-        if (route->role > options->role) {
-            tn_api_problem(&exchange->call, 403, "this listener is for reading only");
-            return false;
-        }
         exchange->route = route;
-        return true;
+        return tn_api_check_role(exchange, route);
     }
     return refuse_route(exchange, path);
 }
@@ -178,7 +180,7 @@ bool tn_api_check_head(struct tn_api_exchange *exchange)
     else if (!is_own_origin(head))
         tn_api_problem(&exchange->call, 403, "requests of other origins are refused");
     else
-        passed = find_route(exchange) && check_body(exchange);
+        passed = tn_api_check_access(exchange) && find_route(exchange) && check_body(exchange);
     if (passed)
         connection->close_after = !keeps;
     return passed;

@@ -1,6 +1,7 @@
 #include "lib/api/connection.h"
 #include "lib/api/handover.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -39,10 +40,17 @@ void tn_api_server_forget(struct tn_api_connection *connection)
 
 static void make_room(struct tn_api_server *server)
 {
-    if (server->open_count < server->options.limits.connections || tn_list_is_empty(&server->idle))
+    struct tn_list *const spare[] = {&server->idle, &server->lingering, &server->heads};
+
+    if (server->open_count < server->options.limits.connections)
         return;
-    tn_api_connection_close(
-        TN_CONTAINER_OF(server->idle.next, struct tn_api_connection, idle_node));
+    for (size_t i = 0; i < sizeof(spare) / sizeof(spare[0]); i++) {
+        if (tn_list_is_empty(spare[i]))
+            continue;
+        tn_api_connection_close(
+            TN_CONTAINER_OF(spare[i]->next, struct tn_api_connection, spare_node));
+        return;
+    }
 }
 
 static struct tn_stream *on_accept(struct tn_listener *listener)
@@ -119,6 +127,8 @@ static struct tn_api_server *new_server(const struct tn_api_options *options, in
     server->family = family;
     tn_list_init(&server->connections);
     tn_list_init(&server->idle);
+    tn_list_init(&server->lingering);
+    tn_list_init(&server->heads);
     return server;
 }
 
@@ -142,12 +152,21 @@ int tn_api_open_unix(const struct tn_api_options *options, const char *path, mod
     return 0;
 }
 
+/* On TCP nobody changes anything without a token, whoever forgets to ask for one. */
+static bool is_open_to_all(const struct tn_api_options *options)
+{
+    return options->role > TN_API_READ && !options->tokens;
+}
+
 int tn_api_open_tcp(const struct tn_api_options *options, const struct sockaddr *address,
                     struct tn_api_server **ret_server)
 {
-    struct tn_api_server *server = new_server(options, address->sa_family);
+    struct tn_api_server *server;
     int error;
 
+    if (is_open_to_all(options))
+        return -EPERM;
+    server = new_server(options, address->sa_family);
     if (!server)
         return -ENOMEM;
     error = tn_listener_open_tcp(&server->listener, options->loop, address, false, &listener_ops);
@@ -162,9 +181,14 @@ int tn_api_open_tcp(const struct tn_api_options *options, const struct sockaddr 
 int tn_api_take(const struct tn_api_options *options, int fd, const char *unlink_path,
                 struct tn_api_server **ret_server)
 {
-    struct tn_api_server *server = new_server(options, unlink_path ? AF_UNIX : AF_INET);
+    struct tn_api_server *server;
     int error;
 
+    if (!unlink_path && is_open_to_all(options)) {
+        close(fd);
+        return -EPERM;
+    }
+    server = new_server(options, unlink_path ? AF_UNIX : AF_INET);
     if (server && unlink_path)
         server->users = tn_api_users_new(options->loop);
     if (!server || (unlink_path && !server->users)) {
@@ -180,6 +204,23 @@ int tn_api_take(const struct tn_api_options *options, int fd, const char *unlink
     }
     *ret_server = server;
     return 0;
+}
+
+void tn_api_set_tokens(struct tn_api_server *server, const struct tn_tokens *tokens)
+{
+    struct tn_list *node;
+    struct tn_list *next;
+
+    assert(server->options.tokens && tokens);
+    server->options.tokens = tokens;
+    for (node = server->connections.next; node != &server->connections; node = next) {
+        struct tn_api_connection *connection =
+            TN_CONTAINER_OF(node, struct tn_api_connection, node);
+
+        next = node->next;
+        if (connection->state == TN_API_EVENTS)
+            tn_api_connection_end_stream(connection);
+    }
 }
 
 int tn_api_address(const struct tn_api_server *server, struct sockaddr_storage *ret_address)

@@ -14,20 +14,22 @@ void tn_client_init(struct tn_client *client, const char *option, const char *en
     client->place_count = tn_client_places(option, environment, client->places);
 }
 
-static int connect_to(const struct tn_client *client, const char *text, uint64_t deadline_ns,
-                      int *ret_fd)
+static int connect_to(struct tn_client *client, const char *text, uint64_t deadline_ns, int *ret_fd)
 {
     struct tn_client_address address;
     int r = tn_client_address_parse(text, &address);
 
     if (r < 0)
         return r;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    client->is_tcp = address.is_tcp;
+    if (address.is_tcp && !client->token)
+        return -ENOKEY;
+    int fd = socket(address.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     do {
         r = tn_client_arm(client, fd, deadline_ns);
-        if (r == 0 && connect(fd, (struct sockaddr *)&address.un, sizeof(address.un)) < 0)
+        if (r == 0 && connect(fd, &address.sa, address.len) < 0)
             r = -errno;
     } while (r == -EINTR);
     if (r < 0) {

@@ -1,13 +1,15 @@
 /*
- * client: one request to an admin interface over its Unix socket, and the whole answer; blocking.
+ * client: one request to an admin interface, over its Unix socket or loopback TCP, and the whole
+ * answer; blocking.
  *
  * Not for traffic (proxy/upstream) and not for event streams.
  * Shapes: one connection for each call. The answer's body is terminated, at most
- * TN_CLIENT_BODY_MAX. Units: ms. Errors: those of address.h; of connect (-ENOENT nothing there,
- * -ECONNREFUSED nobody listens, -EACCES); -ETIMEDOUT; -EPROTO not HTTP; -ECONNRESET closed before
- * the answer was complete; -EMSGSIZE body too large; -ENOMEM. A status such as 409 is no error: the
- * answer carries it. Ownership: the caller frees answers; the client owns nothing but numbers and
- * borrows its texts. Threads: one at a time for each client.
+ * TN_CLIENT_BODY_MAX. A token is shown on TCP only. Units: ms. Errors: those of address.h; of
+ * connect (-ENOENT nothing there, -ECONNREFUSED nobody listens, -EACCES); -ETIMEDOUT; -EPROTO not
+ * HTTP; -ECONNRESET closed before the answer was complete; -EMSGSIZE body too large; -ENOKEY TCP
+ * without a token; -ENOMEM. A status such as 409 is no error: the answer carries it. Ownership: the
+ * caller frees answers; the client owns nothing but numbers and borrows its texts. Threads: one at
+ * a time for each client.
  */
 #ifndef TN_CLIENT_CLIENT_H
 #define TN_CLIENT_CLIENT_H
@@ -28,6 +30,8 @@ struct tn_client {
     size_t place; /* where the last call ended: what its error is about */
     uint64_t timeout_ms;
     const struct tn_clock *clock;
+    const char *token;          /* for TCP, or NULL; well-formed (lib/api/token.h), the caller's */
+    bool is_tcp;                /* where the last call went */
     const char *protocol_error; /* after -EPROTO: what was wrong, a constant text */
 };
 

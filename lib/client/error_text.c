@@ -40,6 +40,11 @@ static void nobody_listens(const struct tn_client *client, const char *where, FI
     struct tn_client_address address;
     struct stat status;
 
+    if (client->is_tcp) {
+        fprintf(out, "nobody listens at %s%s. Is turnout running, with 'admin' at this address?",
+                where, origin_text(client));
+        return;
+    }
     if (tn_client_address_parse(where, &address) == 0 && stat(address.un.sun_path, &status) == 0 &&
         !S_ISSOCK(status.st_mode)) {
         fprintf(out, "%s%s is not a socket.", where, origin_text(client));
@@ -49,11 +54,48 @@ static void nobody_listens(const struct tn_client *client, const char *where, FI
             where, origin_text(client));
 }
 
+/* What is wrong with the address itself. False: nothing. */
+static bool write_bad_address(int error, const char *where, const char *origin, FILE *out)
+{
+    switch (-error) {
+    case EINVAL:
+        fprintf(out,
+                "'%s'%s is not an address: expected unix:PATH, for example "
+                "unix:./turnout.sock, or http://127.0.0.1:PORT.",
+                where, origin);
+        break;
+    case ENAMETOOLONG:
+        fprintf(out,
+                "'%s'%s is too long: the path of a socket has at most %zu bytes. A relative "
+                "path or a symbolic link is shorter.",
+                where, origin, sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+        break;
+    case EPROTONOSUPPORT:
+        fprintf(out,
+                "'%s'%s: the admin interface speaks no TLS; it is on this machine only: "
+                "http://127.0.0.1:PORT.",
+                where, origin);
+        break;
+    case EADDRNOTAVAIL:
+        fprintf(out,
+                "'%s'%s is not an address of this machine's loopback, and a token goes nowhere "
+                "else. Another machine's is reached by 'ssh -L 9091:127.0.0.1:9091 HOST' and "
+                "--admin http://127.0.0.1:9091.",
+                where, origin);
+        break;
+    default:
+        return false;
+    }
+    return true;
+}
+
 static void write_text(const struct tn_client *client, int error, FILE *out)
 {
     const char *where = client->places[client->place].text;
     const char *origin = origin_text(client);
 
+    if (write_bad_address(error, where, origin, out))
+        return;
     switch (-error) {
     case ENOENT:
         nothing_there(client, where, out);
@@ -68,21 +110,11 @@ static void write_text(const struct tn_client *client, int error, FILE *out)
                 "names in the configuration.",
                 where, origin);
         break;
-    case EINVAL:
+    case ENOKEY:
         fprintf(out,
-                "'%s'%s is not an address: expected unix:PATH, for example "
-                "unix:./turnout.sock.",
+                "%s%s asks for a token: give it in $" TN_CLIENT_TOKEN_ENVIRONMENT
+                " or with --token-file FILE.",
                 where, origin);
-        break;
-    case ENAMETOOLONG:
-        fprintf(out,
-                "'%s'%s is too long: the path of a socket has at most %zu bytes. A relative "
-                "path or a symbolic link is shorter.",
-                where, origin, sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
-        break;
-    case EPROTONOSUPPORT:
-        fprintf(out, "'%s'%s: admin over TCP is not yet supported; expected unix:PATH.", where,
-                origin);
         break;
     case ETIMEDOUT:
         if (client->timeout_ms % 1000 == 0)

@@ -55,6 +55,7 @@ static int send_request(const struct tn_client *client, int fd, uint64_t deadlin
     char head[HEAD_SIZE];
     char length[64] = "";
     char condition[64] = "";
+    bool has_token = client->is_tcp && client->token;
 
     if (request->content_type)
         snprintf(length, sizeof(length), "Content-Length: %zu\r\n", request->body.len);
@@ -62,13 +63,14 @@ static int send_request(const struct tn_client *client, int fd, uint64_t deadlin
         snprintf(condition, sizeof(condition), "If-Match: \"%" PRIu64 "\"\r\n",
                  *request->if_revision);
 
-    int len =
-        snprintf(head, sizeof(head),
-                 "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-                 "Accept: application/json\r\n%s%s%s%s%s\r\n",
-                 request->method, request->target, request->content_type ? "Content-Type: " : "",
-                 request->content_type ? request->content_type : "",
-                 request->content_type ? "\r\n" : "", length, condition);
+    int len = snprintf(head, sizeof(head),
+                       "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s%s%s"
+                       "Accept: application/json\r\n%s%s%s%s%s\r\n",
+                       request->method, request->target, has_token ? "Authorization: Bearer " : "",
+                       has_token ? client->token : "", has_token ? "\r\n" : "",
+                       request->content_type ? "Content-Type: " : "",
+                       request->content_type ? request->content_type : "",
+                       request->content_type ? "\r\n" : "", length, condition);
     if (len < 0 || (size_t)len >= sizeof(head))
         return -EMSGSIZE;
     int r = send_all(client, fd, deadline_ns, (struct tn_str){head, (size_t)len});

@@ -29,6 +29,7 @@ struct px_admin {
     uint64_t started_ns; /* monotonic */
     uint64_t started_wall_ns;
     uint64_t memory_limit_bytes; /* in force; 0: none */
+    uint64_t refused_tokens;     /* wrong ones that were shown */
     bool is_ready;               /* the first probes are in */
     bool is_stopping;            /* readyz says so */
     bool is_over;                /* the loops have stopped: nobody to ask for counters */

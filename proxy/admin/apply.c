@@ -13,21 +13,19 @@ static uint64_t wall_ns(const struct px_rulebook *book)
     return book->options.clock->wall_ns(book->options.clock->context);
 }
 
-/* --- answering ---------------------------------------------------------------------------------
- */
-
 static void log_change(const struct px_change *change)
 {
-    char who[PX_PEER_TEXT_SIZE];
+    const char *reason = change->reason ? change->reason : "";
+    char buffer[PX_PEER_TEXT_SIZE];
+    const char *who = px_peer_text(change->author, change->peer, buffer);
 
-    px_peer_text(change->author, change->peer, who);
     if (change->status != 200)
         tn_log(TN_LOG_WARNING, "admin", "%s by %s was refused: %s", change->what, who,
                change->detail ? change->detail : "");
     else if (change->work->is_changed && !change->is_dry_run)
         tn_log(TN_LOG_INFO, "admin", "revision %llu: %s by %s%s%s",
-               (unsigned long long)change->revision, change->what, who, change->reason ? ": " : "",
-               change->reason ? change->reason : "");
+               (unsigned long long)change->revision, change->what, who, *reason ? ": " : "",
+               reason);
     if (change->work->not_durable)
         tn_log(TN_LOG_ERROR, "admin", "revision %llu: applied, NOT durable: %s",
                (unsigned long long)change->revision, change->work->not_durable);
@@ -305,7 +303,6 @@ static void on_prepared(void *context, int error)
     struct px_rulebook *book = context;
     struct px_change *change = book->current;
     const struct px_change_work *work = change->work;
-
     /* the answer too: what was done should not be told as a failure */
     change->revision = work->revision;
     if (!error)
@@ -340,7 +337,6 @@ static void prepare(struct px_rulebook *book)
     free(why);
 }
 
-/* The current change, from its request to the moment where somebody has to be waited for. */
 void px_apply_run(struct px_rulebook *book)
 {
     struct px_change *change = book->current;

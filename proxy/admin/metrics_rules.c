@@ -48,4 +48,7 @@ void px_metrics_put_rules(struct px_prom *prom, const struct px_admin *admin,
     px_prom_family(prom, "turnout_config_last_reload_success_timestamp_seconds", "gauge",
                    "When the file was last taken.");
     px_prom_real(prom, "", PX_PROM_BARE, seconds(state.reloaded_wall_ns));
+    px_prom_family(prom, "turnout_admin_refused_tokens_total", "counter",
+                   "Wrong tokens that were shown to the admin interface.");
+    px_prom_count(prom, "", PX_PROM_BARE, admin->refused_tokens);
 }

@@ -24,6 +24,7 @@ static bool has_same_listens(const struct px_config *a, const struct px_config *
 static bool has_same_admin(const struct px_config *a, const struct px_config *b)
 {
     return a->admin_kind == b->admin_kind && is_same_text(a->admin_path, b->admin_path) &&
+           is_same_text(a->admin_group, b->admin_group) &&
            is_same_text(a->admin_address.text, b->admin_address.text) &&
            is_same_text(a->admin_token_file, b->admin_token_file);
 }

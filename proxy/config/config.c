@@ -48,6 +48,7 @@ void px_config_free(struct px_config *config)
     free(config->metrics.text);
     free(config->user);
     free(config->admin_token_file);
+    free(config->admin_group);
     free(config->admin_address.text);
     free(config->admin_path);
     free(config->dir);

@@ -97,6 +97,7 @@ struct px_config {
     enum px_admin_kind admin_kind;
     char *user;                      /* "turnout", "turnout:adm", or NULL: as started */
     char *admin_path;                /* PX_ADMIN_UNIX */
+    char *admin_group;               /* that may open it too: a name or a number, or NULL */
     struct px_address admin_address; /* PX_ADMIN_TCP */
     char *admin_token_file;
     struct px_address metrics; /* text NULL: none */

@@ -99,7 +99,8 @@ void px_parse_admin(struct px_parser *parser, const struct px_node *node, struct
         char suggestion[160];
         bool is_path = node->text.len > 0 && node->text.len <= 150;
         (void)snprintf(suggestion, sizeof(suggestion), "unix:%s", is_path ? node->text.ptr : "");
-        px_expected(parser, node, "unix:PATH or off", is_path ? suggestion : NULL);
+        px_expected(parser, node, "unix:PATH, an address of loopback, or off",
+                    is_path ? suggestion : NULL);
         return;
     }
     if (px_parse_address(parser, node, 0, &config->admin_address)) {
@@ -207,18 +208,27 @@ static void check_free(struct px_parser *parser, const struct used *used, uint32
     }
 }
 
-/* Checked as it will be, and then refused: the server does not listen there yet. */
+/* Who may use the admin interface: on a socket its file says so, on TCP the tokens. */
 static void check_admin(struct px_parser *parser, const struct px_node *top,
                         const struct px_config *config)
 {
     const struct px_node *admin = px_node_find(top, "admin");
     const struct px_node *tokens = px_node_find(top, "token_file");
+    const struct px_node *group = px_node_find(top, "admin_group");
+    bool is_known = !admin || config->admin_kind != PX_ADMIN_NONE ||
+                    tn_str_equal(admin->text, TN_STR("off")); /* else it was complained about */
+    if (tokens && is_known && config->admin_kind != PX_ADMIN_TCP) {
+        px_error(parser, tokens->key,
+                 "'token_file' belongs to an admin address on TCP, such as 127.0.0.1:9091: a "
+                 "socket is opened by its owner, and by admin_group");
+    }
+    if (group && is_known && config->admin_kind != PX_ADMIN_UNIX) {
+        px_error(parser, group->key, "'admin_group' belongs to an admin socket: admin: unix:PATH");
+    }
     if (config->admin_kind != PX_ADMIN_TCP) {
-        if (tokens) {
-            px_error(parser, tokens->key,
-                     "'token_file' belongs to an admin address on TCP, which is not yet supported");
-        }
-    } else if (!is_loopback(&config->admin_address.sa)) {
+        return;
+    }
+    if (!is_loopback(&config->admin_address.sa)) {
         px_error(parser, admin,
                  "admin: '%s' is not a loopback address; the admin interface listens only on "
                  "unix:PATH, 127.0.0.1 or [::1]",
@@ -227,8 +237,6 @@ static void check_admin(struct px_parser *parser, const struct px_node *top,
         px_error(parser, admin,
                  "admin: a TCP address needs token_file: whoever reaches the port "
                  "must show a token");
-    } else {
-        px_error(parser, admin, "admin: a TCP address is not yet supported: use unix:PATH");
     }
 }
 

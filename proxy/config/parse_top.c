@@ -50,6 +50,14 @@ static void key_token_file(struct px_parser *parser, const struct px_node *node,
     px_parse_path(parser, node, &((struct top *)context)->config->admin_token_file);
 }
 
+static void key_admin_group(struct px_parser *parser, const struct px_node *node,
+                            const struct px_key *key, void *context)
+{
+    (void)key;
+    px_parse_string(parser, node, "a group, such as ops",
+                    &((struct top *)context)->config->admin_group);
+}
+
 static void key_metrics(struct px_parser *parser, const struct px_node *node,
                         const struct px_key *key, void *context)
 {
@@ -162,6 +170,7 @@ static const struct px_key top_keys[] = {
     {.name = "listen", .parse = key_listen},
     {.name = "threads", .parse = key_threads},
     {.name = "admin", .parse = key_admin},
+    {.name = "admin_group", .parse = key_admin_group},
     {.name = "token_file", .parse = key_token_file},
     {.name = "metrics", .parse = key_metrics},
     {.name = "user", .parse = key_user},
@@ -171,7 +180,6 @@ static const struct px_key top_keys[] = {
     {.name = "versions", .parse = key_versions},
     {.name = "rules", .parse = key_rules},
     {.name = "limits", .parse = key_limits},
-    {.name = "admin_group"},
     {.name = "users"},
     {.name = "tls"},
     {.name = "kubernetes"},

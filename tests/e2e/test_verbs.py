@@ -172,7 +172,8 @@ def test_a_dead_socket_is_told_from_none(tmp_path):
 
 @pytest.mark.parametrize("admin, code, words", [
     ("nonsense", 2, "is not an address: expected unix:PATH"), ("unix:/" + "a" * 120, 2, "at most 107 bytes"),
-    ("127.0.0.1:9900", 1, "TCP is not yet supported"), ("/etc/passwd", 1, "is not a socket")])
+    ("10.0.0.5:9900", 2, "not an address of this machine's loopback"), ("https://127.0.0.1:9900", 2, "speaks no TLS"),
+    ("127.0.0.1:9900", 2, "asks for a token"), ("/etc/passwd", 1, "is not a socket")])
 def test_bad_addresses(admin, code, words):
     done = run("get", "--admin", admin)
     assert done.returncode == code and words in done.stderr and "(given by --admin)" in done.stderr

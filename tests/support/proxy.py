@@ -51,6 +51,8 @@ class Proxy(Process):
     @property
     def admin(self):
         """As --admin and TURNOUT_ADMIN take it."""
+        if not self.config["admin"].startswith("unix:"):
+            return f"http://{self.config['admin']}"
         return f"unix:{self.folder / self.config['admin'].split(':', 1)[1]}"
 
     def wait_ready(self, timeout=15.0):
@@ -66,9 +68,9 @@ class Proxy(Process):
     def reload(self):
         self.signal(signal.SIGHUP)
 
-    def verb(self, *arguments, check=True, timeout=15):
+    def verb(self, *arguments, check=True, timeout=15, token=None):
         """Runs `turnout ARGUMENTS` against this proxy; its standard output."""
-        environment = {**os.environ, "TURNOUT_ADMIN": self.admin, "NO_COLOR": "1"}
+        environment = {**os.environ, "TURNOUT_ADMIN": self.admin, "NO_COLOR": "1", **({"TURNOUT_TOKEN": token} if token else {})}
         done = subprocess.run([binary("turnout"), *map(str, arguments)], env=environment, text=True,
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout)
         if check and done.returncode != 0:

@@ -537,7 +537,7 @@ static void test_api_foreign_host_is_refused(void **state)
         const char *host;
         unsigned status;
     } hosts[] = {{"localhost", 200},      {"LocalHost:9090", 200}, {"127.0.0.1:80", 200},
-                 {"[::1]:9090", 200},     {"10.1.2.3", 200},       {"evil.example", 421},
+                 {"[::1]:9090", 200},     {"10.1.2.3", 421},       {"evil.example", 421},
                  {"localhost.evil", 421}, {"127.0.0.1.evil", 421}};
     struct fixture *fixture = *state;
 

@@ -68,6 +68,16 @@ void talk_open(struct talk *talk, struct tn_loop *loop, const char *path)
     assert_int_equal(fcntl(talk->fd, F_SETFL, O_NONBLOCK), 0);
 }
 
+void talk_open_tcp(struct talk *talk, struct tn_loop *loop, const struct sockaddr_storage *address)
+{
+    memset(talk, 0, sizeof(*talk));
+    talk->loop = loop;
+    talk->fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(talk->fd >= 0);
+    assert_int_equal(connect(talk->fd, (const struct sockaddr *)address, sizeof(*address)), 0);
+    assert_int_equal(fcntl(talk->fd, F_SETFL, O_NONBLOCK), 0);
+}
+
 void talk_close(struct talk *talk)
 {
     if (talk->fd >= 0)

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 
 struct talk {
     struct tn_loop *loop;
@@ -30,6 +31,8 @@ struct talk_answer {
 };
 
 void talk_open(struct talk *talk, struct tn_loop *loop, const char *path);
+/* The same with a server on TCP. */
+void talk_open_tcp(struct talk *talk, struct tn_loop *loop, const struct sockaddr_storage *address);
 void talk_close(struct talk *talk);
 
 /* All bytes, turning the loop whenever the socket is full. */

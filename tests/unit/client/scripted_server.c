@@ -1,6 +1,8 @@
 #include "scripted_server.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -92,6 +94,28 @@ static void *run(void *context)
     return NULL;
 }
 
+static int listen_unix(struct scripted_server *server)
+{
+    server->address.sun_family = AF_UNIX;
+    snprintf(server->address.sun_path, sizeof(server->address.sun_path), "%s/s", server->folder);
+    snprintf(server->text, sizeof(server->text), "unix:%s", server->address.sun_path);
+    server->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return bind(server->listener, (struct sockaddr *)&server->address, sizeof(server->address));
+}
+
+static int listen_tcp(struct scripted_server *server)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+
+    server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(server->listener, (struct sockaddr *)&address, len) != 0 ||
+        getsockname(server->listener, (struct sockaddr *)&address, &len) != 0)
+        return -1;
+    snprintf(server->text, sizeof(server->text), "http://127.0.0.1:%u", ntohs(address.sin_port));
+    return 0;
+}
+
 struct scripted_server *scripted_server_start(const struct script *script)
 {
     struct scripted_server *server = calloc(1, sizeof(*server));
@@ -101,11 +125,7 @@ struct scripted_server *scripted_server_start(const struct script *script)
     memcpy(server->folder, "/tmp/turnout-test-XXXXXX", 25);
     bool is_made = mkdtemp(server->folder) && pipe(server->stop) == 0;
     assert(is_made);
-    server->address.sun_family = AF_UNIX;
-    snprintf(server->address.sun_path, sizeof(server->address.sun_path), "%s/s", server->folder);
-    snprintf(server->text, sizeof(server->text), "unix:%s", server->address.sun_path);
-    server->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int r = bind(server->listener, (struct sockaddr *)&server->address, sizeof(server->address));
+    int r = script->is_tcp ? listen_tcp(server) : listen_unix(server);
     r = r == 0 ? listen(server->listener, 4) : r;
     r = r == 0 ? pthread_create(&server->thread, NULL, run, server) : r;
     assert(r == 0);

@@ -269,8 +269,48 @@ static void test_call_passes_on_a_bad_address(void **state)
     (void)state;
     tn_client_init(&client, "nonsense", NULL, &tn_clock_system);
     assert_int_equal(tn_client_call(&client, &get_status, &answer), -EINVAL);
+    tn_client_init(&client, "10.0.0.1:1", NULL, &tn_clock_system);
+    assert_int_equal(tn_client_call(&client, &get_status, &answer), -EADDRNOTAVAIL);
+}
+
+/* Sends "secret" if and only if there is one and the address is on TCP. */
+static void expect_token(bool is_tcp, const char *token, const char *expected)
+{
+    const struct script script = {.pieces = {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
+                                  .is_tcp = is_tcp};
+    struct scripted_server *server = scripted_server_start(&script);
+    struct tn_client_answer answer = {0};
+    struct tn_client client;
+    const char *received;
+
+    tn_client_init(&client, scripted_server_address(server), NULL, &tn_clock_system);
+    client.token = token;
+    assert_int_equal(tn_client_call(&client, &get_status, &answer), 0);
+    tn_client_answer_deinit(&answer);
+    received = scripted_server_received(server);
+    if (expected)
+        assert_non_null(strstr(received, expected));
+    else
+        assert_null(strstr(received, "Authorization"));
+    scripted_server_stop(server);
+}
+
+static void test_call_shows_its_token_on_tcp_only(void **state)
+{
+    (void)state;
+    expect_token(true, "secret", "\r\nAuthorization: Bearer secret\r\n");
+    expect_token(false, "secret", NULL);
+    expect_token(false, NULL, NULL);
+}
+
+static void test_call_on_tcp_needs_a_token(void **state)
+{
+    struct tn_client client;
+    struct tn_client_answer answer = {0};
+
+    (void)state;
     tn_client_init(&client, "127.0.0.1:1", NULL, &tn_clock_system);
-    assert_int_equal(tn_client_call(&client, &get_status, &answer), -EPROTONOSUPPORT);
+    assert_int_equal(tn_client_call(&client, &get_status, &answer), -ENOKEY);
 }
 
 int main(void)
@@ -278,6 +318,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_call_gives_status_and_body),
         cmocka_unit_test(test_call_takes_an_answer_in_any_pieces),
+        cmocka_unit_test(test_call_shows_its_token_on_tcp_only),
+        cmocka_unit_test(test_call_on_tcp_needs_a_token),
         cmocka_unit_test(test_call_takes_a_body_that_ends_with_the_connection),
         cmocka_unit_test(test_call_skips_interim_answers),
         cmocka_unit_test(test_call_takes_a_large_body),

@@ -67,7 +67,11 @@ static void test_error_text_of_bad_addresses_says_what_is_expected(void **state)
     expect_part(&client, -EINVAL,
                 "'nonsense' (given by --admin) is not an address: expected unix:");
     expect_part(&client, -ENAMETOOLONG, "at most 107 bytes");
-    expect_part(&client, -EPROTONOSUPPORT, "TCP is not yet supported; expected unix:PATH");
+    expect_part(&client, -EPROTONOSUPPORT, "speaks no TLS");
+    expect_part(&client, -EADDRNOTAVAIL, "ssh -L 9091:127.0.0.1:9091");
+    expect_part(&client, -ENOKEY, "asks for a token: give it in $TURNOUT_TOKEN or");
+    client.is_tcp = true;
+    expect_part(&client, -ECONNREFUSED, "nobody listens at nonsense (given by --admin)");
 }
 
 static void test_error_text_of_a_call_under_way(void **state)

@@ -49,6 +49,30 @@ static void test_addresses_admin_by_path(void **state)
     px_config_free(config);
 }
 
+static void test_addresses_admin_group(void **state)
+{
+    (void)state;
+    struct px_config *config =
+        parse_top("listen: ['127.0.0.1:0']\nadmin: unix:./turnout.sock\nadmin_group: ops");
+    assert_string_equal(config->admin_group, "ops");
+    px_config_free(config);
+}
+
+static void test_addresses_admin_on_tcp(void **state)
+{
+    (void)state;
+    static const char *const addresses[] = {"127.0.0.1:9091", "127.8.8.8:0", "'[::1]:9091'"};
+    for (size_t i = 0; i < 3; i++) {
+        char text[256];
+        (void)snprintf(text, sizeof(text), "listen: ['127.0.0.1:0']\nadmin: %s\ntoken_file: tokens",
+                       addresses[i]);
+        struct px_config *config = parse_top(text);
+        assert_int_equal(config->admin_kind, PX_ADMIN_TCP);
+        assert_string_equal(config->admin_token_file, "etc/tokens");
+        px_config_free(config);
+    }
+}
+
 static void test_addresses_off(void **state)
 {
     (void)state;
@@ -117,6 +141,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses_are_numeric_with_ports),
         cmocka_unit_test(test_addresses_admin_by_path),
+        cmocka_unit_test(test_addresses_admin_group),
+        cmocka_unit_test(test_addresses_admin_on_tcp),
         cmocka_unit_test(test_addresses_off),
         cmocka_unit_test(test_addresses_trusted_networks),
         cmocka_unit_test(test_addresses_everybody_is_a_network),
