@@ -72,7 +72,7 @@ def command_section(command, told):
     shared = [option for option in command["options"] if is_shared(option, told)]
     lines += option_list(own)
     if shared:
-        lines += ["", "Also: " + ", ".join(option_tag(option) for option in shared) + "."]
+        lines += ["", "Also: " + ", ".join("\\%" + option_tag(option) for option in shared) + "."]
     lines += ["", "Examples:"] + example([row[2:] if row.startswith("  ") else row
                                           for row in command["examples"].split("\n")])
     return lines
