@@ -120,6 +120,17 @@ static void key_state(struct px_parser *parser, const struct px_node *node,
         ((struct en_config *)target)->state = (enum strategy_state)(index + 1);
 }
 
+static void key_on_lost(struct px_parser *parser, const struct px_node *node,
+                        const struct px_key *key, void *target)
+{
+    static const char *const words[] = {"hold", "abort"};
+    uint32_t index;
+
+    (void)key;
+    if (px_parse_word(parser, node, words, 2, &index))
+        ((struct en_config *)target)->on_lost = index == 0 ? EN_LOST_HOLD : EN_LOST_ABORT;
+}
+
 static void key_ready(struct px_parser *parser, const struct px_node *node,
                       const struct px_key *key, void *target)
 {
@@ -144,7 +155,7 @@ static const struct px_key top_keys[] = {
     {.name = "logs", .parse = key_file, .offset = offsetof(struct en_config, log_dir)},
     {.name = "rule", .parse = key_text, .offset = offsetof(struct en_config, rule)},
     {.name = "state", .parse = key_state},
-    {.name = "on_engine_lost"},
+    {.name = "on_engine_lost", .parse = key_on_lost},
     {"replicas", px_key_u32, offsetof(struct en_config, replicas), 1, EN_INSTANCES_MAX},
     {.name = "builds", .parse = en_key_builds},
     {.name = "versions", .parse = en_key_versions},
@@ -152,7 +163,7 @@ static const struct px_key top_keys[] = {
     {"drain", px_key_ms, offsetof(struct en_config, drain_ms), 0, DAY_MS},
     {"grace", px_key_ms, offsetof(struct en_config, grace_ms), 0, HOUR_MS},
     {"progress", px_key_ms, offsetof(struct en_config, progress_ms), 1000, DAY_MS},
-    {.name = "lease"},
+    {"lease", px_key_ms, offsetof(struct en_config, lease_ms), 1000, HOUR_MS},
     {.name = "hooks"},
     {.name = "kubernetes"},
     {.name = "admin_group"},

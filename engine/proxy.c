@@ -51,6 +51,23 @@ int en_proxy_get(struct en_proxy *proxy, const char *target, json_t **ret_json, 
                 ret_why);
 }
 
+int en_proxy_put(struct en_proxy *proxy, const char *target, json_t *body, char **ret_why)
+{
+    char *text = body ? tn_json_text(body, JSON_COMPACT) : NULL;
+    struct tn_client_request request = {.method = "PUT",
+                                        .target = target,
+                                        .content_type = "application/json",
+                                        .body = tn_str_of(text)};
+    json_t *answer = NULL;
+    int r =
+        text ? call(proxy, &request, &answer, ret_why) : en_fail(ret_why, -ENOMEM, "out of memory");
+
+    json_decref(answer);
+    json_decref(body);
+    free(text);
+    return r;
+}
+
 int en_proxy_change(struct en_proxy *proxy, const char *method, const char *target, json_t *body,
                     uint64_t *revision, char **ret_why)
 {

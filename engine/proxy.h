@@ -82,6 +82,9 @@ int en_proxy_observe(struct en_proxy *proxy, const char *rule, const char *goal,
 int en_proxy_change(struct en_proxy *proxy, const char *method, const char *target, json_t *body,
                     uint64_t *revision, char **ret_why);
 
+/* PUT of what makes no revision; body taken over. */
+int en_proxy_put(struct en_proxy *proxy, const char *target, json_t *body, char **ret_why);
+
 /* GET as JSON; a new reference. */
 int en_proxy_get(struct en_proxy *proxy, const char *target, json_t **ret_json, char **ret_why);
 

@@ -309,6 +309,7 @@ uint64_t en_round(struct en_core *core)
         look(core);
         step(core);
     }
+    en_lease(core);
     en_orders_finish(core);
     is_busy = core->update && !en_update_is_over(core->update);
     if (core->did > 0)

@@ -47,6 +47,7 @@ struct en_told {
     uint32_t failures; /* in a row */
     uint64_t again_ms; /* not before */
     bool is_proxy_known, is_platform_known;
+    uint64_t leased_ms; /* when the lease was renewed last; 0: there is none */
 };
 
 struct en_core {
@@ -104,6 +105,12 @@ bool en_mode_is_held(const struct en_core *core, uint32_t version, uint32_t inde
 /* The name of a mode: "blue" (index STRATEGY_WHOLE_VERSION) or "blue/1". */
 void en_mode_name(const struct en_core *core, uint32_t version, uint32_t index,
                   char name[EN_NAME_SIZE + 12]);
+
+/* --- lease.c ------------------------------------------------------------------------------------
+ */
+
+/* Renews the lease of what users see of the new build, or gives it back when they see none. */
+void en_lease(struct en_core *core);
 
 /* --- act.c --------------------------------------------------------------------------------------
  */

@@ -3,6 +3,7 @@
 #include "lib/api/json.h"
 #include "lib/base/log.h"
 #include "proxy/admin/events.h"
+#include "proxy/admin/lease.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -30,6 +31,8 @@ void px_server_close_parts(struct px_server *server)
     server->admin_listener = server->metrics_listener = NULL;
     px_guards_close(server->guards);
     server->guards = NULL;
+    px_leases_close(server->admin.leases);
+    server->admin.leases = NULL;
     px_events_close(server->admin.events);
     server->admin.events = NULL;
     server->admin.health = NULL;

@@ -3,6 +3,7 @@
 #include "lib/base/log.h"
 #include "lib/http/parser.h"
 #include "proxy/admin/events.h"
+#include "proxy/admin/lease.h"
 #include "proxy/cpus.h"
 #include "proxy/privileges.h"
 #include "proxy/route/cookie.h"
@@ -245,6 +246,8 @@ static int open_events(struct px_server *server)
         .loop = &server->loop, .admin = &server->admin, .limits = tn_api_events_limits_default};
     int error = px_events_new(&options, &server->admin.events);
 
+    if (!error)
+        error = px_leases_new(&server->loop, &server->admin, &server->admin.leases);
     return error ? px_server_fail(error, "out of memory") : 0;
 }
 

@@ -16,12 +16,14 @@
 #include "proxy/route/route.h"
 
 struct px_events;
+struct px_leases;
 
 struct px_admin {
     struct px_rulebook *book;
     struct px_registry *registry;
     struct px_health *health;
     struct px_events *events; /* NULL: not yet */
+    struct px_leases *leases; /* the same */
     struct px_publisher publisher;
     const struct tn_clock *clock;
     struct px_route_loop *route; /* of the control thread, for explain */

@@ -373,6 +373,8 @@ const struct tn_api_route px_admin_routes[] = {
     {TN_HTTP_POST, "/v1/abort", TN_API_OPERATE, TN_API_JSON, post_abort},
     {TN_HTTP_POST, "/v1/undo", TN_API_OPERATE, TN_API_JSON, post_undo},
     {TN_HTTP_PUT, "/v1/mode", TN_API_OPERATE, TN_API_JSON, put_mode},
+    {TN_HTTP_GET, "/v1/lease", TN_API_READ, 0, px_admin_get_lease},
+    {TN_HTTP_PUT, "/v1/lease", TN_API_OPERATE, TN_API_JSON, px_admin_put_lease},
     {TN_HTTP_GET, "/v1/history", TN_API_READ, 0, px_admin_get_history},
     {TN_HTTP_GET, "/v1/events", TN_API_READ, 0, px_admin_get_events},
     {TN_HTTP_GET, "/v1/mirror-report", TN_API_READ, 0, px_admin_get_mirror_report},

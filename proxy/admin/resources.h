@@ -11,6 +11,7 @@
 
 tn_api_handler_fn px_admin_get_status, px_admin_get_rules, px_admin_get_share, px_admin_get_explain;
 tn_api_handler_fn px_admin_get_history, px_admin_get_mirror_report, px_admin_get_mirror_pairs;
+tn_api_handler_fn px_admin_get_lease, px_admin_put_lease;
 tn_api_handler_fn px_admin_get_events, px_admin_get_metrics, px_admin_get_full_status;
 
 /* Answers call with render's result once every loop's counters are here. */

@@ -166,3 +166,40 @@ def test_a_slow_engine_kill_does_not_hurt(start_service, is_long):
             assert len(fleet.processes()) == REPLICAS, f"seed {seed}, {way}"
             target = "1" if target == "2" else "2"
     assert {r[1] for r in visitors.failed()} <= {503}, f"seed {seed}"
+
+
+BAD = {"1": {"command": list(map(str, counter_command("1")))},
+       "2": {"command": list(map(str, counter_command("2", "--faults-listen", "127.0.0.1:0", "--faults", "error_rate=50")))}}
+
+
+def test_a_bad_canary_goes_back_before_200_users_saw_it(start_service):
+    proxy, fleet = start_service(builds=BAD)
+    with Visitors(proxy.address, count=6, pause=0.001, is_new_each_time=True) as visitors:
+        time.sleep(0.3)
+        fleet.update("canary", "--to", "2", "--steps", "5,50,100")
+        done = fleet.update("status", "-w", "--timeout", "60s", check=False)
+    assert done.returncode == 1
+    sentence = done.stdout.splitlines()[-1]
+    assert "aborted" in sentence and "worse: 5xx" in sentence, sentence
+    assert 0 < len(visitors.failed()) < 200, sentence
+    assert serving(fleet.status()) == {("blue", "1")}
+
+
+def test_a_lost_engine_is_noticed_by_the_proxy(start_service):
+    proxy, fleet = start_service(lease="2s")
+    fleet.update("canary", "--to", "2", "--steps", "5,100", "--for", "10m")
+    fleet.wait_for_status(lambda s: any(v["share_ppm"] == 50000 for v in s["versions"]))
+    assert proxy.api("/v1/lease")["leases"][0]["owner"] == "update 1"
+    time.sleep(3)  # renewed
+    assert proxy.api("/v1/rules")["rules"][0]["weights"]["green"] > 0
+    for body, status in (({"owner": "update 2", "ttl_ms": 0}, 409), ({"rule": "none"}, 422), ({"ttl_ms": -1}, 422),
+                         ({"on_lost": "keep"}, 422), ({"owner": ""}, 422)):
+        wanted = {"rule": "main", "owner": "update 1", "on_lost": "hold", "ttl_ms": 0, **body}
+        with pytest.raises(AssertionError, match=f"PUT /v1/lease: {status}"):
+            proxy.api("/v1/lease", "PUT", wanted)
+    fleet.kill()
+    eventually(lambda: not proxy.api("/v1/rules")["rules"][0]["weights"].get("green"), timeout=10)
+    fleet.start()
+    status = fleet.wait_for_status(lambda s: s["update"]["course"] == "returned")
+    assert "taken back" in status["sentence"]
+    assert not [a for a in fleet.actions() if a["action"].startswith("share")]

@@ -127,8 +127,9 @@ def is_of(entry, folder):
 class Visitors:
     """Steady traffic by a few threads, each a user with a cookie jar; what each request met."""
 
-    def __init__(self, address, count=4, pause=0.004, path="/"):
+    def __init__(self, address, count=4, pause=0.004, path="/", is_new_each_time=False):
         self.address, self.pause, self.path = address, pause, path
+        self.is_new_each_time = is_new_each_time  # each request is another user's
         self.results = []  # (time, status or what failed, build)
         self.retry_after = Tally()
         self.is_over = False
@@ -151,7 +152,8 @@ class Visitors:
                 connection = connection or Connection(self.address)
                 headers = {"Accept": "application/json", **({"Cookie": cookie} if cookie else {})}
                 answer = connection.request("GET", self.path, headers)
-                cookie = (answer.get("Set-Cookie") or cookie or "").split(";")[0]
+                if not self.is_new_each_time:
+                    cookie = (answer.get("Set-Cookie") or cookie or "").split(";")[0]
                 build = json.loads(answer.body).get("build") if answer.status == 200 else None
                 if answer.status == 503:
                     self.retry_after[answer.get("Retry-After") is not None] += 1

@@ -58,7 +58,8 @@ static void test_engine_config_reads_what_the_page_shows(void **state)
                                                "admin: \"unix:./e.sock\"\n"
                                                "metrics: \"127.0.0.1:9091\"\n"
                                                "ready: {path: /ok, timeout: 5s}\n"
-                                               "drain: 3s\ngrace: 4s\nprogress: 1m\n");
+                                               "drain: 3s\ngrace: 4s\nprogress: 1m\n"
+                                               "lease: 7s\non_engine_lost: abort\n");
 
     (void)state;
     assert_string_equal(config->service, "counter");
@@ -85,6 +86,8 @@ static void test_engine_config_reads_what_the_page_shows(void **state)
     assert_int_equal(config->drain_ms, 3000);
     assert_int_equal(config->grace_ms, 4000);
     assert_int_equal(config->progress_ms, 60000);
+    assert_int_equal(config->lease_ms, 7000);
+    assert_int_equal(config->on_lost, EN_LOST_ABORT);
     en_config_free(config);
 }
 
@@ -112,7 +115,8 @@ static void test_engine_config_says_every_mistake(void **state)
     expect_refused(GOOD "drian: 3s\n", "engine.yaml:10:1: error: unknown key 'drian'",
                    "did you mean 'drain'");
     expect_refused(GOOD "drain: 3\n", "drain", "did you mean '3s'");
-    expect_refused(GOOD "lease: 3s\n", "'lease' is not yet supported", NULL);
+    expect_refused(GOOD "lease: 3ms\n", "lease", NULL);
+    expect_refused(GOOD "on_engine_lost: stop\n", "hold", "abort");
     expect_refused(GOOD "hooks: {}\n", "'hooks' is not yet supported", NULL);
     expect_refused("platform: {kubernetes: {namespace: a}}\n", "'kubernetes' is not yet supported",
                    NULL);
