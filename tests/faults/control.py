@@ -12,9 +12,10 @@ from pathlib import Path
 
 from support.places import build_folder
 
-ALLOCATION, SYSTEM_CALL = 1, 2
+ALLOCATION, SYSTEM_CALL, FILE_CALL = 1, 2, 4
 KINDS = {"alloc": ALLOCATION, "call": SYSTEM_CALL}
 PARTIAL = -1
+KILL, KILL_HALF = 1000, 1001  # instead of a choice: killed in front of the call, or after a part of a write
 
 NUMBERS = ("armed", "fail_at", "choice", "count", "fired", "error", "choices", "live")
 NAME_AT, NAME_BYTES = 64, 64

@@ -38,10 +38,14 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-enum { ALLOCATION = 1, SYSTEM_CALL = 2 };
+enum { ALLOCATION = 1, SYSTEM_CALL = 2, FILE_CALL = 4 }; /* the last: those on files alone */
 
 /* Instead of an error: a part of what was asked. */
 #define PARTIAL (-1)
+
+/* Instead of a choice: the process is killed in front of the call, or after a part of it if it
+ * writes. */
+enum { KILL = 1000, KILL_HALF = 1001 };
 
 #define ERRORS_MAX 8
 #define STACK_MAX 24
@@ -50,7 +54,7 @@ enum { ALLOCATION = 1, SYSTEM_CALL = 2 };
 
 /* One page of numbers, then text; control.py has the same offsets. */
 struct control {
-    atomic_uint_fast64_t armed;   /* ALLOCATION, SYSTEM_CALL, both, or 0 */
+    atomic_uint_fast64_t armed;   /* ALLOCATION, SYSTEM_CALL, FILE_CALL, several, or 0 */
     atomic_uint_fast64_t fail_at; /* 1 is the next one; 0: none */
     atomic_uint_fast64_t choice;  /* which of the errors that fit, modulo their number */
     atomic_uint_fast64_t count;   /* calls while armed */
@@ -198,10 +202,38 @@ static void tell_story(void)
     }
 }
 
+/* 0 or PARTIAL, if it goes on at all. */
+static int kill_at(enum call call)
+{
+    if (atomic_load(&control->choice) == KILL_HALF && (call == PWRITE || call == WRITE_FILE)) {
+        atomic_store(&control->choice, KILL);
+        atomic_fetch_add(&control->fail_at, 1);
+        return PARTIAL;
+    }
+    put_text(control->name, 0, sizeof(control->name), calls[call].name);
+    atomic_store(&control->fired, 1);
+    kill(getpid(), SIGKILL);
+    return 0;
+}
+
+static uint64_t kinds_of(enum call call)
+{
+    static const enum call files[] = {PREAD, PWRITE,    OPEN,      CLOSE,  STAT,
+                                      FSYNC, FDATASYNC, FTRUNCATE, RENAME, UNLINK};
+
+    if (call <= MMAP)
+        return ALLOCATION;
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        if (files[i] == call)
+            return SYSTEM_CALL | FILE_CALL;
+    }
+    return SYSTEM_CALL;
+}
+
 /* 0: it goes on as always. Else what it fails with, PARTIAL included. */
 static int fault_of_fd(enum call call, bool is_blocking)
 {
-    uint64_t kind = call <= MMAP ? ALLOCATION : SYSTEM_CALL;
+    uint64_t kind = kinds_of(call);
     uint64_t choices = 0;
     int error;
 
@@ -210,6 +242,8 @@ static int fault_of_fd(enum call call, bool is_blocking)
     atomic_fetch_add(&control->by_name[call], 1);
     if (atomic_fetch_add(&control->count, 1) + 1 != atomic_load(&control->fail_at))
         return 0;
+    if (atomic_load(&control->choice) >= KILL)
+        return kill_at(call);
     is_inside = true;
     while (choices < ERRORS_MAX && calls[call].errors[choices])
         choices++;

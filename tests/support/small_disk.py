@@ -1,4 +1,4 @@
-"""A disk of 64 KiB of a process's own: in a mount namespace, so that it is gone with the process and nobody else sees it."""
+"""A small disk of a process's own: in a mount namespace, so that it is gone with the process and nobody else sees it."""
 import os
 from pathlib import Path
 
@@ -6,10 +6,10 @@ from pathlib import Path
 class SmallDisk:
     """folder: empty, exists; the process finds the disk there. `prefix` goes before its program."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, size="64k"):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        script = f'mount -t tmpfs -o size=64k none "{self.folder}" && exec "$@"'
+        script = f'mount -t tmpfs -o size={size} none "{self.folder}" && exec "$@"'
         self.prefix = ["unshare", "--mount" if os.geteuid() == 0 else "--map-root-user", "--mount",
                        "sh", "-c", script, "sh"]
 
