@@ -382,6 +382,33 @@ static const char *of_back(const struct world *seen, const struct strategy_plan 
     return NULL;
 }
 
+/* Forward: when too few serve, what was drained to be taken away serves again. */
+static const char *of_lack(const struct world *seen, const struct strategy_plan *plan,
+                           const struct strategy_action *action)
+{
+    uint32_t floor = plan->replicas - plan->unavailable_count;
+    uint32_t serving = 0;
+    bool may_help = false;
+    bool helps = false;
+
+    if (seen->course != STRATEGY_FORWARD || action->record.course != STRATEGY_FORWARD ||
+        seen->pause || seen->owner != STRATEGY_OWNER_OURS || !seen->is_agreed || seen->is_silent ||
+        plan->hooks != 0 || plan->kind == STRATEGY_KIND_RECREATE ||
+        (plan->is_across && !is_at(seen, plan, STRATEGY_STEP_RAMP)))
+        return NULL;
+    for (int part = 0; part < STRATEGY_PARTS; part++)
+        for (uint32_t i = 0; i < plan->replicas; i++) {
+            const struct world_instance *instance = &seen->instances[part][i];
+
+            serving += instance->life == WORLD_READY && !instance->is_drained;
+            may_help |= instance->life == WORLD_READY && instance->is_drained;
+        }
+    for (uint32_t i = 0; i < action->count; i++)
+        helps |= action->commands[i].kind == STRATEGY_DO_UNDRAIN;
+    return serving < floor && may_help && !helps ? "too few serve, and one that could does not"
+                                                 : NULL;
+}
+
 const char *promise_of_action(const struct world *seen, const struct strategy_plan *plan,
                               const struct strategy_action *action)
 {
@@ -398,6 +425,9 @@ const char *promise_of_action(const struct world *seen, const struct strategy_pl
     if (seen->course == STRATEGY_FORWARD && action->record.course == STRATEGY_FORWARD &&
         action->count > 0 && (seen->pause || seen->owner != STRATEGY_OWNER_OURS))
         return "acts while it is paused or taken over";
+    broken = of_lack(seen, plan, action);
+    if (broken != NULL)
+        return broken;
     return of_back(seen, plan, action);
 }
 
@@ -492,6 +522,9 @@ static const char *of_undrain(const struct world *seen, const struct strategy_pl
     if (plan->kind == STRATEGY_KIND_RECREATE && seen->course == STRATEGY_FORWARD &&
         count_fit(seen, plan, STRATEGY_FROM, true) < plan->replicas)
         return "recreate: open before all are ready";
+    if (!plan->is_across && command->index != STRATEGY_WHOLE_VERSION &&
+        seen->instances[STRATEGY_FROM][command->index].life != WORLD_READY)
+        return "an endpoint gets users before it is up";
     if (!plan->is_across && seen->course == STRATEGY_BACK &&
         command->index != STRATEGY_WHOLE_VERSION &&
         seen->instances[STRATEGY_FROM][command->index].is_target)
