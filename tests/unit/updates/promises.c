@@ -307,6 +307,8 @@ static const char *of_record(const struct world *seen, const struct strategy_pla
     if (next->step != seen->step) {
         if (next->step != seen->step + 1u || seen->course != STRATEGY_FORWARD)
             return "steps out of order";
+        if (next->evidence_since_ms != 0)
+            return "evidence of one step counts for the next";
         broken = of_step(seen, plan);
         if (broken == NULL)
             broken = of_evidence(seen, plan);

@@ -225,7 +225,7 @@ static bool run_all(uint64_t runs, uint64_t seed)
 static void test_updates_keep_their_promises_in_random_runs(void **state)
 {
     (void)state;
-    assert_true(run_all(getenv("TURNOUT_LONG") != NULL ? 1000000 : 3000, 20260907));
+    assert_true(run_all(getenv("TURNOUT_LONG") != NULL ? 1000000 : 2000, 20260907));
 }
 
 int main(int argc, char **argv)

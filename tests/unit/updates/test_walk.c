@@ -17,6 +17,13 @@
 
 #define CASES_MAX 32
 
+/* Under a sanitizer a part of it must do. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SLOW true
+#else
+#define IS_SLOW false
+#endif
+
 struct sum {
     uint64_t worlds, moves;
     uint32_t cases, broken;
@@ -60,12 +67,14 @@ static bool tell(const struct sum *sum)
 static void test_updates_keep_their_promises_in_every_world(void **state)
 {
     static const uint8_t quick[] = {2, 1};
-    static const uint8_t full[] = {4, 3, 2, 2, 1};
+    static const uint8_t full[] = {4, 3, 3, 2, 2};
     bool is_long = getenv("TURNOUT_LONG") != NULL;
     struct sum sum = {0};
 
     (void)state;
-    for (uint32_t n = 1; n <= (is_long ? 5 : 2); n++)
+    if (IS_SLOW)
+        walk_all(1, 1, "", &sum);
+    for (uint32_t n = 1; !IS_SLOW && n <= (is_long ? 5 : 2); n++)
         walk_all(n, is_long ? full[n - 1] : quick[n - 1], "", &sum);
     assert_true(tell(&sum));
 }
