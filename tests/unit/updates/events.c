@@ -108,7 +108,7 @@ static void add_of_people(struct list *list, const struct world *world,
         if (rules->has_person_share && plan->is_across && world->stable == STRATEGY_FROM)
             add(list, WORLD_EVENT_TAKE_OVER_AND_SET, 0, 0);
     }
-    if (has_evidence && world->promoted == 0)
+    if (has_evidence && world->promoted <= world->step)
         add(list, WORLD_EVENT_PROMOTE, 0, 0);
     if (world->is_stuck && !world->retry)
         add(list, WORLD_EVENT_RETRY, 0, 0);

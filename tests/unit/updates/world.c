@@ -69,9 +69,9 @@ static void observe_instance(const struct world *world, const struct strategy_pl
         .build = instance->is_target ? STRATEGY_BUILD_TARGET : STRATEGY_BUILD_STARTING,
         .exists = instance->life != WORLD_GONE,
         .is_stopping = instance->life == WORLD_STOPPING,
-        .is_ready = world_is_ready(instance),
-        .ready_for_ms = world_is_ready(instance) ? plan->min_ready_ms : 0,
-        .is_up = instance->life == WORLD_READY,
+        .is_ready = world_is_ready(instance) || instance->life == WORLD_STOPPING,
+        .ready_for_ms = instance->life >= WORLD_UNSEEN ? plan->min_ready_ms : 0,
+        .is_up = instance->life == WORLD_READY || instance->life == WORLD_STOPPING,
         .mode = instance->is_drained ? STRATEGY_DRAINING : STRATEGY_ACTIVE,
         .open = !instance->is_quiet,
         .bound = !instance->is_quiet,
@@ -175,9 +175,11 @@ void world_store(struct world *world, const struct strategy_plan *plan,
     if (!record->is_stuck)
         world->retry = 0;
     world->step = (uint8_t)record->step;
-    /* says nothing any more */
-    if (world->promoted <= world->step || world->course != STRATEGY_FORWARD)
+    /* says nothing any more; kept as large as can be, so that it is known to say nothing */
+    if (world->course != STRATEGY_FORWARD)
         world->promoted = 0;
+    else if (world->promoted < world->step)
+        world->promoted = world->step;
     assert(record->progress <= UINT8_MAX);
     world->progress = (uint8_t)record->progress;
     (void)plan;
