@@ -1,6 +1,7 @@
 #include "cli/admin.h"
 
 #include "cli/text.h"
+#include "lib/client/events.h"
 #include "lib/client/problem.h"
 
 #include <errno.h>
@@ -155,6 +156,22 @@ int cli_admin_call(struct cli_admin *admin, const struct tn_client_request *requ
         fprintf(admin->context->err, "%s: %s\n", admin->command, why);
     free(why);
     return code;
+}
+
+int cli_admin_follow(struct cli_admin *admin, const char *last_id,
+                     struct tn_client_events **ret_events, char **ret_why)
+{
+    struct tn_client_answer refusal = {0};
+    int r = tn_client_events_open(&admin->client, last_id, &refusal, ret_events);
+
+    admin->error = r;
+    if (r < 0)
+        return failed_call(admin, false, r, ret_why);
+    if (*ret_events)
+        return CLI_DONE;
+    *ret_why = cli_need(tn_client_problem_text(&refusal, NULL));
+    tn_client_answer_deinit(&refusal);
+    return CLI_FAILED;
 }
 
 int cli_admin_read(struct cli_admin *admin, const char *target, json_t **ret_json)

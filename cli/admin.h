@@ -44,6 +44,14 @@ int cli_admin_read(struct cli_admin *admin, const char *target, json_t **ret_jso
  */
 int cli_admin_try(struct cli_admin *admin, const char *target, json_t **ret_json, char **ret_why);
 
+/*
+ * Opens /v1/events. CLI_DONE: *ret_events is there; else ret_why (malloc'd), and admin->error is 0
+ * when the proxy answered but refused.
+ */
+struct tn_client_events;
+int cli_admin_follow(struct cli_admin *admin, const char *last_id,
+                     struct tn_client_events **ret_events, char **ret_why);
+
 /* Where the last answer came from: "./turnout.sock". */
 const char *cli_admin_place(const struct cli_admin *admin);
 

@@ -1,9 +1,11 @@
 #include "cli/table.h"
 
 #include "cli/text.h"
+#include "cli/width.h"
 
 #include <assert.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,10 +78,7 @@ void cli_table_cell(struct cli_table *table, enum cli_style style, const char *f
     va_end(args);
     cli_need(len < 0 ? NULL : text);
     /* What comes from elsewhere must not move the cursor or colour the screen. */
-    for (char *c = text; *c; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
-    }
+    cli_make_printable(text);
     table->cells[table->next++] = (struct cell){text, style};
 }
 
@@ -88,25 +87,16 @@ bool cli_table_is_empty(const struct cli_table *table)
     return table->row_count == 0;
 }
 
-static size_t width_of(const char *text)
-{
-    size_t width = 0;
-
-    for (; text && *text; text++)
-        width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
-}
-
 /* 0 for a column without any text. */
 static size_t column_width(const struct cli_table *table, size_t column)
 {
     size_t widest = 0;
 
     for (size_t row = 0; row < table->row_count; row++) {
-        size_t width = width_of(table->cells[row * table->column_count + column].text);
+        size_t width = cli_width(table->cells[row * table->column_count + column].text);
         widest = width > widest ? width : widest;
     }
-    size_t title = width_of(table->columns[column].title);
+    size_t title = cli_width(table->columns[column].title);
     return widest > 0 && title > widest ? title : widest;
 }
 
@@ -120,7 +110,7 @@ struct line {
 static void put_cell(struct line *line, bool is_right, size_t width, const char *text,
                      enum cli_style style)
 {
-    size_t pad = width - width_of(text);
+    size_t pad = width - cli_width(text);
 
     if (!line->is_first)
         line->blanks += 2;
@@ -134,13 +124,44 @@ static void put_cell(struct line *line, bool is_right, size_t width, const char 
     line->blanks = is_right ? 0 : pad;
 }
 
+static size_t line_width(const size_t *widths, size_t count)
+{
+    size_t sum = 0;
+
+    for (size_t i = 0; i < count; i++)
+        sum += widths[i] > 0 ? widths[i] + (sum > 0 ? 2 : 0) : 0;
+    return sum;
+}
+
+/* The column that goes first; count: none may. */
+static size_t least(const struct cli_table *table, const size_t *widths, const unsigned char *ranks)
+{
+    size_t found = table->column_count;
+
+    for (size_t i = 0; ranks && i < table->column_count; i++) {
+        if (widths[i] > 0 && ranks[i] > 0 &&
+            (found == table->column_count || ranks[i] > ranks[found]))
+            found = i;
+    }
+    return found;
+}
+
 void cli_table_print(const struct cli_table *table, FILE *out, bool colour)
+{
+    cli_table_print_within(table, out, colour, SIZE_MAX, NULL);
+}
+
+void cli_table_print_within(const struct cli_table *table, FILE *out, bool colour, size_t width,
+                            const unsigned char *ranks)
 {
     size_t widths[COLUMNS_MAX];
     struct line title = {.out = out, .colour = colour, .is_first = true};
 
     for (size_t i = 0; i < table->column_count; i++)
         widths[i] = column_width(table, i);
+    while (line_width(widths, table->column_count) > width &&
+           least(table, widths, ranks) < table->column_count)
+        widths[least(table, widths, ranks)] = 0;
     for (size_t i = 0; i < table->column_count; i++) {
         if (widths[i] > 0)
             put_cell(&title, table->columns[i].is_right, widths[i], table->columns[i].title,

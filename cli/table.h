@@ -1,10 +1,10 @@
 /*
  * table: rows of cells with columns that line up.
  *
- * Shapes: text in UTF-8, one character a place; control bytes become '?'. Columns in which every
- * cell is empty are left out, with their titles. Columns are two spaces apart; no blanks at the end
- * of a line. Errors: out of memory ends the process (text.h). Ownership: the table copies all texts
- * but the titles. Threads: one.
+ * Shapes: text in UTF-8, places as width.h counts them; control bytes become '?'. Columns in which
+ * every cell is empty are left out, with their titles. Columns are two spaces apart; no blanks at
+ * the end of a line. Errors: out of memory ends the process (text.h). Ownership: the table copies
+ * all texts but the titles. Threads: one.
  */
 #ifndef CLI_TABLE_H
 #define CLI_TABLE_H
@@ -32,6 +32,11 @@ void cli_table_cell(struct cli_table *table, enum cli_style style, const char *f
 
 bool cli_table_is_empty(const struct cli_table *table);
 void cli_table_print(const struct cli_table *table, FILE *out, bool colour);
+
+/* The same in so many places, as far as leaving out columns can make it: those of the highest rank
+ * (a number for each column) go first, those of rank 0 stay. */
+void cli_table_print_within(const struct cli_table *table, FILE *out, bool colour, size_t width,
+                            const unsigned char *ranks);
 
 /* The text in a style; only when colour is true, else plain. */
 void cli_print_styled(FILE *out, bool colour, enum cli_style style, const char *text);

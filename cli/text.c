@@ -6,11 +6,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-char *cli_printable(const char *text)
+void cli_make_printable(char *text)
 {
-    char *copy = cli_format("%s", text);
-
-    for (char *c = copy; *c; c++) {
+    for (char *c = text; *c; c++) {
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = '?';
         /* C1 controls, in UTF-8: a terminal may heed them */
@@ -20,6 +18,13 @@ char *cli_printable(const char *text)
             c[1] = '?';
         }
     }
+}
+
+char *cli_printable(const char *text)
+{
+    char *copy = cli_format("%s", text);
+
+    cli_make_printable(copy);
     return copy;
 }
 

@@ -15,6 +15,9 @@
 
 char *cli_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Nothing of the text moves a terminal's cursor any more: controls become '?'. */
+void cli_make_printable(char *text);
+
 /* A copy in which nothing moves a terminal's cursor: controls become '?'. */
 char *cli_printable(const char *text);
 

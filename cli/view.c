@@ -120,8 +120,10 @@ static void print_head(const struct cli_context *context, const struct cli_view 
         fprintf(out, ", applied %s ago", age);
     if (json_is_false(json_object_get(status, "durable")))
         fputs(", in memory only", out);
+    if (!cli_age_of(context->clock, text_of(status, "started_at"), age))
+        cli_write_age(count_of(status, "uptime_s"), age);
     fprintf(out, "; %s %s at %s, up %s", text_of(status, "name"), text_of(status, "version"),
-            view->place, cli_write_age(count_of(status, "uptime_s"), age));
+            view->place, age);
     if (state[0] && strcmp(state, "running") != 0) {
         fputs(", ", out);
         cli_print_styled(out, context->colour, CLI_BAD, state);
@@ -234,9 +236,13 @@ void cli_print_view(const struct cli_context *context, const struct cli_view *vi
 {
     print_head(context, view);
     cli_print_shares(context, view);
-    cli_print_findings(context, view);
+    if (view->is_live)
+        cli_print_splits(context, json_object_get(view->share, "rules"));
+    else
+        cli_print_findings(context, view);
     cli_print_mirrors(context, view);
-    cli_print_rules(context, view);
+    if (!view->is_live)
+        cli_print_rules(context, view);
     print_ttls(context, view);
     print_tunnels(context, view);
     print_foot(context, view);

@@ -16,6 +16,8 @@ struct cli_view {
     const json_t *share;  /* GET /v1/share */
     const json_t *rules;  /* GET /v1/rules */
     const char *place;    /* where they came from */
+    bool is_live;         /* what is new each second is shown, rules are not */
+    size_t columns;       /* of the terminal; 0: no limit */
 };
 
 void cli_print_view(const struct cli_context *context, const struct cli_view *view);

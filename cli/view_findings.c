@@ -113,7 +113,7 @@ static void print_table(const struct cli_context *context, struct cli_table *tab
     cli_table_free(table);
 }
 
-static void print_splits(const struct cli_context *context, const json_t *rules)
+void cli_print_splits(const struct cli_context *context, const json_t *rules)
 {
     for (size_t i = 0; i < json_array_size(rules); i++) {
         const json_t *rule = json_array_get(rules, i);
@@ -158,5 +158,5 @@ void cli_print_findings(const struct cli_context *context, const struct cli_view
     }
     print_table(context, table);
     print_table(context, goals);
-    print_splits(context, rules);
+    cli_print_splits(context, rules);
 }

@@ -34,6 +34,11 @@ bool cli_age_of(const struct tn_clock *clock, const char *time, char *buffer)
     return true;
 }
 
+static size_t width_of(const struct cli_view *view)
+{
+    return view->columns > 0 ? view->columns : SIZE_MAX;
+}
+
 /* One rule's row under way. */
 struct share {
     const struct cli_view *view;
@@ -121,12 +126,37 @@ static void put_latency(const struct share *share, const json_t *value)
                                          : "-");
 }
 
+/* Of the last ten seconds; nothing where nobody counted them. */
+static void put_rate(const struct share *share, const json_t *recent)
+{
+    double rate = json_number_value(json_object_get(recent, "requests_per_s"));
+
+    if (!share->view->is_live)
+        cli_table_cell(share->table, CLI_PLAIN, "%s", "");
+    else if (json_is_object(recent))
+        cli_table_cell(share->table, CLI_PLAIN, rate < 10 ? "%.1f" : "%.0f", rate);
+    else
+        cli_table_cell(share->table, CLI_DIM, "-");
+}
+
+static void put_verdict(const struct share *share, const json_t *version)
+{
+    const char *verdict = text_of(json_object_get(version, "finding"), "verdict");
+    enum cli_style style = strcmp(verdict, "worse") == 0    ? CLI_BAD
+                           : strcmp(verdict, "better") == 0 ? CLI_GOOD
+                                                            : CLI_PLAIN;
+
+    cli_table_cell(share->table, style, "%s", share->view->is_live ? verdict : "");
+}
+
 static void put_version(const struct share *share, const char *rule, const json_t *version)
 {
     const char *name = text_of(version, "name");
     char *title = cli_version_title(share->view->status, name);
     bool is_stable = strcmp(text_of(share->rule, "stable"), name) == 0;
     uint64_t failed_over = count_of(version, "failed_over");
+    const json_t *recent = json_object_get(version, "recent");
+    bool is_recent = share->view->is_live && json_is_object(recent);
     char buffer[CLI_TEXT_SIZE];
     unsigned up = 0;
     unsigned all = 0;
@@ -137,13 +167,15 @@ static void put_version(const struct share *share, const char *rule, const json_
     cli_table_cell(share->table, CLI_PLAIN, "%s",
                    cli_write_ppm(count_of(version, "target_ppm"), buffer));
     put_got(share, version);
+    put_rate(share, recent);
     cli_table_cell(share->table, CLI_PLAIN, "%s",
                    cli_write_count(count_of(version, "requests"), buffer));
     put_errors(share, version);
     cli_table_cell(share->table, CLI_WARN, "%s",
                    failed_over > 0 ? cli_write_count(failed_over, buffer) : "");
-    put_latency(share, json_object_get(version, "p50_ms"));
-    put_latency(share, json_object_get(version, "p99_ms"));
+    put_latency(share, json_object_get(is_recent ? recent : version, "p50_ms"));
+    put_latency(share, json_object_get(is_recent ? recent : version, "p99_ms"));
+    put_verdict(share, version);
     if (cli_version_health(share->view->status, name, &up, &all))
         cli_table_cell(share->table,
                        up == 0    ? CLI_BAD
@@ -164,7 +196,7 @@ static void put_unanswered(const struct share *share)
     cli_table_row(share->table);
     cli_table_cell(share->table, CLI_PLAIN, "%s", "");
     cli_table_cell(share->table, CLI_BAD, "answered by nobody");
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         cli_table_cell(share->table, CLI_PLAIN, "%s", "");
     cli_table_cell(share->table, CLI_BAD, "%s", cli_write_count(unanswered, buffer));
 }
@@ -172,10 +204,13 @@ static void put_unanswered(const struct share *share)
 void cli_print_shares(const struct cli_context *context, const struct cli_view *view)
 {
     static const struct cli_column columns[] = {
-        {"RULE", false}, {"VERSION", false}, {"ASKED", true},  {"GOT", true},
-        {"BOUND", true}, {"REQUESTS", true}, {"ERRORS", true}, {"FAILED OVER", true},
-        {"P50", true},   {"P99", true},      {"UP", true},
+        {"RULE", false},       {"VERSION", false}, {"ASKED", true},    {"GOT", true},
+        {"BOUND", true},       {"REQ/S", true},    {"REQUESTS", true}, {"ERRORS", true},
+        {"FAILED OVER", true}, {"P50", true},      {"P99", true},      {"VERDICT", false},
+        {"UP", true},
     };
+    /* What a narrow terminal can do without. */
+    static const unsigned char ranks[] = {0, 0, 0, 0, 4, 1, 6, 0, 7, 5, 3, 2, 0};
     struct cli_table *table = cli_table_new(columns, COUNT_OF(columns));
     const json_t *rules = json_object_get(view->share, "rules");
 
@@ -191,7 +226,7 @@ void cli_print_shares(const struct cli_context *context, const struct cli_view *
             put_version(&share, k == 0 ? name : "", json_array_get(versions, k));
         put_unanswered(&share);
     }
-    cli_table_print(table, context->out, context->colour);
+    cli_table_print_within(table, context->out, context->colour, width_of(view), ranks);
     cli_table_free(table);
 }
 
@@ -251,6 +286,7 @@ void cli_print_mirrors(const struct cli_context *context, const struct cli_view 
         {"SELECTED", true},   {"SENT", true},    {"ANSWERED", true},
         {"WAITING", true},    {"DROPPED", true}, {"FAILED", true},
     };
+    static const unsigned char ranks[] = {0, 0, 3, 2, 5, 1, 4, 0, 0};
     struct cli_table *table = cli_table_new(columns, COUNT_OF(columns));
     const json_t *rules = json_object_get(view->share, "rules");
 
@@ -263,7 +299,7 @@ void cli_print_mirrors(const struct cli_context *context, const struct cli_view 
     }
     if (!cli_table_is_empty(table)) {
         fputc('\n', context->out);
-        cli_table_print(table, context->out, context->colour);
+        cli_table_print_within(table, context->out, context->colour, width_of(view), ranks);
     }
     cli_table_free(table);
 }

@@ -11,6 +11,8 @@
 void cli_print_shares(const struct cli_context *context, const struct cli_view *view);
 /* Error shares, verdicts, goals, and a warning about a wrong split (view_findings.c). */
 void cli_print_findings(const struct cli_context *context, const struct cli_view *view);
+/* The warning alone; rules: of a share document. */
+void cli_print_splits(const struct cli_context *context, const json_t *rules);
 void cli_print_mirrors(const struct cli_context *context, const struct cli_view *view);
 void cli_print_rules(const struct cli_context *context, const struct cli_view *view);
 

@@ -41,19 +41,26 @@ static int connect_to(struct tn_client *client, const char *text, uint64_t deadl
     return 0;
 }
 
+int tn_client_connect(struct tn_client *client, uint64_t deadline_ns, int *ret_fd)
+{
+    int r = -ENOENT;
+
+    client->protocol_error = NULL;
+    for (size_t i = 0; i < client->place_count && r == -ENOENT; i++) {
+        client->place = i;
+        r = connect_to(client, client->places[i].text, deadline_ns, ret_fd);
+    }
+    return r;
+}
+
 int tn_client_call(struct tn_client *client, const struct tn_client_request *request,
                    struct tn_client_answer *ret_answer)
 {
     uint64_t deadline_ns =
         client->clock->monotonic_ns(client->clock->context) + client->timeout_ms * 1000000;
-    int r = -ENOENT;
     int fd = -1;
+    int r = tn_client_connect(client, deadline_ns, &fd);
 
-    client->protocol_error = NULL;
-    for (size_t i = 0; i < client->place_count && r == -ENOENT; i++) {
-        client->place = i;
-        r = connect_to(client, client->places[i].text, deadline_ns, &fd);
-    }
     if (r < 0)
         return r;
     r = tn_client_exchange(client, fd, deadline_ns, request, ret_answer);

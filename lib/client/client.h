@@ -2,7 +2,7 @@
  * client: one request to an admin interface, over its Unix socket or loopback TCP, and the whole
  * answer; blocking.
  *
- * Not for traffic (proxy/upstream) and not for event streams.
+ * Not for traffic (proxy/upstream) and not for event streams (events.h).
  * Shapes: one connection for each call. The answer's body is terminated, at most
  * TN_CLIENT_BODY_MAX. A token is shown on TCP only. Units: ms. Errors: those of address.h; of
  * connect (-ENOENT nothing there, -ECONNREFUSED nobody listens, -EACCES); -ETIMEDOUT; -EPROTO not
@@ -45,6 +45,8 @@ struct tn_client_request {
     const char *content_type;
     struct tn_str body;          /* empty: no body fields unless content_type is set */
     const uint64_t *if_revision; /* If-Match, or NULL */
+    bool is_stream;              /* asks for events, not for JSON (events.h) */
+    const char *last_event_id;   /* or NULL */
 };
 
 struct tn_client_answer {

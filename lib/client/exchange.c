@@ -49,8 +49,8 @@ static int send_all(const struct tn_client *client, int fd, uint64_t deadline_ns
     return 0;
 }
 
-static int send_request(const struct tn_client *client, int fd, uint64_t deadline_ns,
-                        const struct tn_client_request *request)
+int tn_client_send(const struct tn_client *client, int fd, uint64_t deadline_ns,
+                   const struct tn_client_request *request)
 {
     char head[HEAD_SIZE];
     char length[64] = "";
@@ -65,9 +65,13 @@ static int send_request(const struct tn_client *client, int fd, uint64_t deadlin
 
     int len = snprintf(head, sizeof(head),
                        "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s%s%s"
-                       "Accept: application/json\r\n%s%s%s%s%s\r\n",
+                       "Accept: %s\r\n%s%s%s%s%s%s%s%s\r\n",
                        request->method, request->target, has_token ? "Authorization: Bearer " : "",
                        has_token ? client->token : "", has_token ? "\r\n" : "",
+                       request->is_stream ? "text/event-stream" : "application/json",
+                       request->last_event_id ? "Last-Event-ID: " : "",
+                       request->last_event_id ? request->last_event_id : "",
+                       request->last_event_id ? "\r\n" : "",
                        request->content_type ? "Content-Type: " : "",
                        request->content_type ? request->content_type : "",
                        request->content_type ? "\r\n" : "", length, condition);
@@ -195,7 +199,7 @@ int tn_client_exchange(struct tn_client *client, int fd, uint64_t deadline_ns,
     tn_http_parser_init(&reader->parser, true, &tn_http_limits_default);
     tn_http_parser_start(&reader->parser, &reader->head, false);
 
-    int sent = send_request(client, fd, deadline_ns, request);
+    int sent = tn_client_send(client, fd, deadline_ns, request);
     /* A server that has heard enough (body too large) answers and closes while we still send. */
     int r = sent == 0 || sent == -EPIPE || sent == -ECONNRESET
                 ? receive(client, reader, fd, deadline_ns)

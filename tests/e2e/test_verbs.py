@@ -132,11 +132,6 @@ def test_colour_is_for_terminals_and_never_with_no_color(fake):
     assert "\033" not in on_terminal("get", "--admin", fake.path, NO_COLOR="1")
 
 
-def test_watching_on_a_terminal_redraws_the_screen(fake):
-    text = on_terminal("get", "-w", "--admin", fake.path, lines=15, NO_COLOR="1")
-    assert text.startswith("\033[H\033[J") and text.count("\033[H\033[J") == 2
-
-
 # --- where it looks ----------------------------------------------------------------------------------
 
 def test_nothing_running_says_where_it_looked(tmp_path):

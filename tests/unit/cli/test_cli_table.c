@@ -92,6 +92,53 @@ static void test_table_cells_cannot_touch_the_screen(void **state)
     expect(table, false, "NAME\na?[2Jb?c?d?\n");
 }
 
+static void test_table_counts_places_not_characters(void **state)
+{
+    struct cli_table *table = cli_table_new(columns, 3);
+
+    (void)state;
+    cli_table_row(table);
+    cli_table_cell(table, CLI_PLAIN, "\xe4\xb8\xad\xe6\x96\x87"); /* two wide ones */
+    cli_table_cell(table, CLI_PLAIN, "1");
+    cli_table_row(table);
+    cli_table_cell(table, CLI_PLAIN, "e\xcc\x81t\xc3\xa9"); /* one of them combined */
+    cli_table_cell(table, CLI_PLAIN, "22");
+    expect(table, false,
+           "NAME  COUNT\n\xe4\xb8\xad\xe6\x96\x87      1\ne\xcc\x81t\xc3\xa9      22\n");
+}
+
+static void test_table_within_leaves_out_the_highest_rank_first(void **state)
+{
+    static const unsigned char ranks[] = {0, 1, 2};
+    static const struct {
+        size_t width;
+        const char *text;
+    } rows[] = {
+        {17, "NAME  COUNT  NOTE\nx         1  abcd\n"},
+        {16, "NAME  COUNT\nx         1\n"},
+        {10, "NAME\nx\n"},
+        {1, "NAME\nx\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct cli_table *table = cli_table_new(columns, 3);
+        char *text = NULL;
+        size_t len = 0;
+        FILE *out = open_memstream(&text, &len);
+
+        cli_table_row(table);
+        cli_table_cell(table, CLI_PLAIN, "x");
+        cli_table_cell(table, CLI_PLAIN, "1");
+        cli_table_cell(table, CLI_PLAIN, "abcd");
+        cli_table_print_within(table, out, false, rows[i].width, ranks);
+        fclose(out);
+        assert_string_equal(text, rows[i].text);
+        free(text);
+        cli_table_free(table);
+    }
+}
+
 static void test_table_free_takes_nothing(void **state)
 {
     (void)state;
@@ -106,6 +153,8 @@ int main(void)
         cmocka_unit_test(test_table_counts_characters_not_bytes),
         cmocka_unit_test(test_table_colours_do_not_move_anything),
         cmocka_unit_test(test_table_cells_cannot_touch_the_screen),
+        cmocka_unit_test(test_table_counts_places_not_characters),
+        cmocka_unit_test(test_table_within_leaves_out_the_highest_rank_first),
         cmocka_unit_test(test_table_free_takes_nothing),
     };
 

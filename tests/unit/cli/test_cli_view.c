@@ -170,7 +170,8 @@ static void test_view_marks_a_share_that_is_off(void **state)
     for (int requests = 80; requests <= 85; requests += 5) {
         snprintf(text, sizeof(text), share, requests, 100 - requests);
         json_t *documents[] = {capture_json(status), capture_json(text), capture_json(rules_text)};
-        const struct cli_view view = {documents[0], documents[1], documents[2], "./t"};
+        const struct cli_view view = {
+            .status = documents[0], .share = documents[1], .rules = documents[2], .place = "./t"};
 
         capture_start(&capture);
         capture.context.colour = true;
