@@ -183,6 +183,47 @@ static void print_foot(const struct cli_context *context, const struct cli_view 
     }
 }
 
+static bool is_among(const json_t *names, const char *name)
+{
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const char *own = json_string_value(json_array_get(names, i));
+
+        if (own && strcmp(own, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Until a change goes back; pictures of events say when, answers how long as well. */
+static char *write_left(const struct tn_clock *clock, const json_t *ttl, char *buffer)
+{
+    const json_t *left = json_object_get(ttl, "left_ms");
+    int64_t now = (int64_t)(clock->wall_ns(clock->context) / 1000000000);
+    int64_t until;
+
+    if (json_is_integer(left))
+        return cli_write_age(count_of(ttl, "left_ms") / 1000, buffer);
+    if (cli_parse_time(text_of(ttl, "until"), &until) != 0 || until < now)
+        until = now;
+    return cli_write_age((uint64_t)(until - now), buffer);
+}
+
+bool cli_view_reverts(const struct tn_clock *clock, const json_t *status, const char *rule,
+                      char *buffer)
+{
+    const json_t *ttls = json_object_get(status, "ttls");
+
+    for (size_t i = 0; i < json_array_size(ttls); i++) {
+        const json_t *ttl = json_array_get(ttls, i);
+
+        if (!is_among(json_object_get(ttl, "rules"), rule))
+            continue;
+        write_left(clock, ttl, buffer);
+        return true;
+    }
+    return false;
+}
+
 /* What is in force for a while only: "Goes back by itself: main in 29 min (revision 17)". */
 static void print_ttls(const struct cli_context *context, const struct cli_view *view)
 {
@@ -202,8 +243,8 @@ static void print_ttls(const struct cli_context *context, const struct cli_view 
                 fprintf(context->out, "%s%s", comma, name ? name : "");
             }
         }
-        fprintf(context->out, " in %s (revision %" PRIu64 ")",
-                cli_write_age(count_of(ttl, "left_ms") / 1000, age), count_of(ttl, "revision"));
+        fprintf(context->out, " in %s (revision %" PRIu64 ")", write_left(context->clock, ttl, age),
+                count_of(ttl, "revision"));
     }
     if (json_array_size(ttls) > 0)
         fputc('\n', context->out);

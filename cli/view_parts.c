@@ -44,6 +44,7 @@ struct share {
     const struct cli_view *view;
     const json_t *rule;
     struct cli_table *table;
+    const struct cli_context *context;
     uint64_t total; /* requests of the rule that a version was charged with */
 };
 
@@ -182,6 +183,11 @@ static void put_version(const struct share *share, const char *rule, const json_
                        : up < all ? CLI_WARN
                                   : CLI_GOOD,
                        "%u/%u", up, all);
+    else
+        cli_table_cell(share->table, CLI_PLAIN, "%s", "");
+    if (rule[0] && share->view->is_live &&
+        cli_view_reverts(share->context->clock, share->view->status, rule, buffer))
+        cli_table_cell(share->table, CLI_WARN, "%s", buffer);
     free(title);
 }
 
@@ -204,20 +210,20 @@ static void put_unanswered(const struct share *share)
 void cli_print_shares(const struct cli_context *context, const struct cli_view *view)
 {
     static const struct cli_column columns[] = {
-        {"RULE", false},       {"VERSION", false}, {"ASKED", true},    {"GOT", true},
-        {"BOUND", true},       {"REQ/S", true},    {"REQUESTS", true}, {"ERRORS", true},
-        {"FAILED OVER", true}, {"P50", true},      {"P99", true},      {"VERDICT", false},
-        {"UP", true},
+        {"RULE", false},       {"VERSION", false},   {"ASKED", true},    {"GOT", true},
+        {"BOUND", true},       {"REQ/S", true},      {"REQUESTS", true}, {"ERRORS", true},
+        {"FAILED OVER", true}, {"P50", true},        {"P99", true},      {"VERDICT", false},
+        {"UP", true},          {"REVERTS IN", true},
     };
     /* What a narrow terminal can do without. */
-    static const unsigned char ranks[] = {0, 0, 0, 0, 4, 1, 6, 0, 7, 5, 3, 2, 0};
+    static const unsigned char ranks[] = {0, 0, 0, 0, 5, 2, 7, 0, 8, 6, 4, 3, 0, 1};
     struct cli_table *table = cli_table_new(columns, COUNT_OF(columns));
     const json_t *rules = json_object_get(view->share, "rules");
 
     for (size_t i = 0; i < json_array_size(rules); i++) {
         const json_t *rule = json_array_get(rules, i);
         const json_t *versions = json_object_get(rule, "versions");
-        struct share share = {.view = view, .rule = rule, .table = table};
+        struct share share = {.view = view, .rule = rule, .table = table, .context = context};
         const char *name = text_of(rule, "name");
 
         for (size_t k = 0; k < json_array_size(versions); k++)

@@ -85,6 +85,9 @@ static void print_version(const struct cli_watched *watched, const char *at, con
         fprintf(out, "  %s", verdict);
     if (cli_version_health(watched->documents.status, text_of(version, "name"), &up, &all))
         fprintf(out, "  up %u/%u", up, all);
+    if (cli_view_reverts(watched->context->clock, watched->documents.status, text_of(rule, "name"),
+                         buffer))
+        fprintf(out, "  reverts in %s", buffer);
     fputc('\n', out);
     free(rule_name);
     free(name);

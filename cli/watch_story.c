@@ -99,6 +99,18 @@ static char *split_words(const json_t *data)
                       json_is_true(json_object_get(data, "mismatch")) ? "not" : "again");
 }
 
+static char *ttl_words(const json_t *data)
+{
+    const json_t *modes = json_object_get(data, "modes");
+    char *names = names_of(json_array_size(modes) > 0 ? modes : json_object_get(data, "rules"));
+    char *words = cli_format("revision %" JSON_INTEGER_FORMAT " goes back by itself at %s%s",
+                             json_integer_value(json_object_get(data, "revision")),
+                             text_of(data, "until"), names);
+
+    free(names);
+    return words;
+}
+
 static char *durable_words(const json_t *data)
 {
     return cli_format("%s", json_is_true(json_object_get(data, "durable"))
@@ -118,6 +130,7 @@ static const struct {
 } stories[] = {
     {"revision", revision_words}, {"health", health_words},   {"verdict", verdict_words},
     {"split", split_words},       {"durable", durable_words}, {"guard", guard_words},
+    {"ttl", ttl_words},
 };
 
 /* --- events, into documents ----------------------------------------------------------------------

@@ -48,6 +48,25 @@ static void put_verdicts(json_t **verdicts, json_t **splits, const json_t *rule)
                     json_pack("{s:O, s:O}", "rule", name, "mismatch", mismatch));
 }
 
+static json_t *ttls_json(const struct px_admin *admin)
+{
+    json_t *list = px_rulebook_ttls(admin->book);
+    json_t *all = list ? json_object() : NULL;
+    size_t i;
+    json_t *ttl;
+
+    json_array_foreach(list, i, ttl)
+    {
+        char key[24];
+
+        snprintf(key, sizeof(key), "%lld", json_integer_value(json_object_get(ttl, "revision")));
+        json_object_del(ttl, "left_ms");
+        tn_json_set(&all, key, json_incref(ttl));
+    }
+    json_decref(list);
+    return all;
+}
+
 json_t *px_seen_json(const struct px_admin *admin, const json_t *share)
 {
     const struct px_snapshot *snapshot = px_rulebook_snapshot(admin->book);
@@ -63,8 +82,9 @@ json_t *px_seen_json(const struct px_admin *admin, const json_t *share)
     {
         put_verdicts(&verdicts, &splits, rule);
     }
-    return json_pack("{s:o, s:o, s:o, s:{s:{s:b}}}", "health", health, "verdict", verdicts, "split",
-                     splits, "durable", "", "durable", px_rulebook_state(admin->book).is_durable);
+    return json_pack("{s:o, s:o, s:o, s:o, s:{s:{s:b}}}", "health", health, "verdict", verdicts,
+                     "split", splits, "ttl", ttls_json(admin), "durable", "", "durable",
+                     px_rulebook_state(admin->book).is_durable);
 }
 
 size_t px_seen_compare(const json_t *before, const json_t *after, px_seen_fn *tell, void *context)

@@ -55,18 +55,25 @@ json_t *px_event_of_change(const struct px_admin *admin, const struct px_change 
     char at[TN_RFC3339_SIZE];
     json_t *modes = json_object_get(change->answer, "modes");
 
-    return json_pack(
-        "{s:I, s:s, s:s, s:s?, s:s?, s:o, s:O?}", "revision", (json_int_t)change->revision, "at",
-        tn_clock_rfc3339(px_rulebook_state(admin->book).applied_wall_ns, at), "what", change->what,
-        "author", change->author, "reason", change->reason, "rules", touched(change->answer),
-        "modes", json_array_size(modes) <= NAMES_MAX ? modes : NULL);
+    return json_pack("{s:I, s:s, s:s, s:s?, s:O?, s:s?, s:o, s:O?}", "revision",
+                     (json_int_t)change->revision, "at",
+                     tn_clock_rfc3339(px_rulebook_state(admin->book).applied_wall_ns, at), "what",
+                     change->what, "author", change->author, "peer", change->peer, "reason",
+                     change->reason, "rules", touched(change->answer), "modes",
+                     json_array_size(modes) <= NAMES_MAX ? modes : NULL);
 }
 
 json_t *px_event_state(const struct px_admin *admin)
 {
     json_t *status = px_status_json(admin);
+    size_t i;
+    json_t *ttl;
 
     json_object_del(status, "uptime_s");
+    json_array_foreach(json_object_get(status, "ttls"), i, ttl)
+    {
+        json_object_del(ttl, "left_ms");
+    }
     return json_pack("{s:I, s:o, s:O}", "revision",
                      (json_int_t)px_rulebook_state(admin->book).revision, "status", status, "rules",
                      px_rulebook_rules(admin->book));

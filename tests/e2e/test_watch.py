@@ -92,6 +92,10 @@ def test_page_shows_shares_rates_verdict_and_what_happens(line, watch):
     terminal.sees("MIRROR OF")
     line.verb("cut", "green")
     terminal.sees("cut (green cut)")
+    line.verb("undrain", "green")
+    line.verb("set", "share", "green=5%", "--ttl", "30m")
+    terminal.until(lambda s: re.search(r"blue, stable +95% .* (29|30) min$", s.text, re.M))
+    assert "REVERTS IN" in terminal.screen.text and "goes back by itself at" in terminal.screen.text
 
 
 def test_page_goes_over_the_one_before_without_erasing_it_first(line, watch):

@@ -51,6 +51,8 @@ static void test_watch_tells_what_happens_in_words(void **state)
         {"durable", "{'durable':false}",
          "the rules in force are NOT durable: a restart loses them"},
         {"durable", "{'durable':true}", "the rules in force are on the disk again"},
+        {"ttl", "{'revision':8,'until':'2026-11-03T08:30:00Z','rules':['main'],'modes':[]}",
+         "revision 8 goes back by itself at 2026-11-03T08:30:00Z (main)"},
         {"guard", "{'rule':'main','reason':'green: 5 requests in a row failed'}",
          "the guard aborts rule main: green: 5 requests in a row failed"},
     };
@@ -133,15 +135,16 @@ static void test_watch_lines_have_every_version_and_mirror(void **state)
     capture_start(&capture);
     take(&watched, "stats", "", share);
     take(&watched, "state", "",
-         "{'revision':1,'rules':[],'status':{'versions':[{'name':'green','endpoints':[{'up':true},"
+         "{'revision':1,'rules':[],'status':{'ttls':[{'until':'2026-11-03T08:29:30.5Z',"
+         "'rules':['main'],'modes':[]}],'versions':[{'name':'green','endpoints':[{'up':true},"
          "{'up':false}]}]}}");
     cli_watch_print_lines(&watched);
     assert_string_equal(
         capture_out(&capture),
         "2026-11-03T08:00:00Z  main  blue  asked 95%  got 95.00% ±0.10%  requests 950 (12.3/s)  "
-        "errors 0  p50 1.2 ms  p99 14 ms\n"
+        "errors 0  p50 1.2 ms  p99 14 ms  reverts in 29 min\n"
         "2026-11-03T08:00:00Z  main  green  asked 5%  got 5.00%  requests 50  errors 2  "
-        "p50 1.5 ms  p99 -  inconclusive  up 1/2\n"
+        "p50 1.5 ms  p99 -  inconclusive  up 1/2  reverts in 29 min\n"
         "2026-11-03T08:00:00Z  main  mirror to green  selected 10  sent 9  answered 8  dropped 1  "
         "failed 1\n");
     cli_watched_deinit(&watched);
