@@ -29,7 +29,8 @@ char *cli_version_title(const json_t *status, const char *name);
 bool cli_version_health(const json_t *status, const char *name, unsigned *ret_up,
                         unsigned *ret_all);
 
-/* "29 min" until a change of this rule goes back by itself (buffer: CLI_TEXT_SIZE); false: none does.
+/* "29 min" until a change of this rule goes back by itself (buffer: CLI_TEXT_SIZE); false: none
+ * does.
  */
 bool cli_view_reverts(const struct tn_clock *clock, const json_t *status, const char *rule,
                       char *buffer);

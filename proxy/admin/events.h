@@ -5,11 +5,11 @@
  * Shapes: each event has JSON as data, as openapi.yaml says. `revision` (with the revision as id)
  * is told when every loop has switched, and the last PX_EVENTS_KEPT are kept for readers who come
  * again with Last-Event-ID; others begin with `reset`. `state` and `stats` are pictures: only the
- * newest counts. `health`, `verdict`, `split`, `ttl` and `durable` tell what differs between two looks; a
- * look is four times a second at the most, more seldom where pictures are large, and there is none
- * while nobody follows. Units: ms. Errors: -ENOMEM; an event that there is no memory for becomes a
- * `reset`. Ownership: px_events_close() after the admin listener was closed, and
- * while no counters are asked for. Threads: control.
+ * newest counts. `health`, `verdict`, `split`, `ttl` and `durable` tell what differs between two
+ * looks; a look is four times a second at the most, more seldom where pictures are large, and there
+ * is none while nobody follows. Units: ms. Errors: -ENOMEM; an event that there is no memory for
+ * becomes a `reset`. Ownership: px_events_close() after the admin listener was closed, and while no
+ * counters are asked for. Threads: control.
  */
 #ifndef PX_ADMIN_EVENTS_H
 #define PX_ADMIN_EVENTS_H
