@@ -180,6 +180,15 @@ def user_share(results, scenario):
     return shares
 
 
+def share_table(results):
+    names = list(results["versions"])
+    text = ["| | " + " | ".join(names) + " |", "| --- |" + " ---: |" * len(names)]
+    for scenario in results["cpu"]:
+        shares = user_share(results, scenario)
+        text.append(f"| {TITLES[scenario]} | " + " | ".join(str(shares.get(n, "–")) for n in names) + " |")
+    return text
+
+
 def rate_table(results):
     names = list(results["versions"])
     text = ["| | " + " | ".join(names) + " |", "| --- |" + " ---: |" * len(names)]
@@ -250,8 +259,7 @@ def markdown(results):
         "## CPU time per request, µs", "",
         "Bold: of the floor's in the same pass, median (range). Below: µs, median (range). User and system time of all threads of the proxy.", "",
         *cpu_table(results), "",
-        "In user space, per cent of the CPU time (by clock ticks, rough), 90/10 split: "
-        + ", ".join(f"{n} {v}" for n, v in user_share(results, "split").items()) + ".", "",
+        "## In user space, per cent of the CPU time", "", "By clock ticks, so rough; the rest is the kernel's.", "", *share_table(results), "",
         "## Requests a second, with the client and the service on the other processor", "", *rate_table(results), "",
     ]
     if results.get("posts"):
