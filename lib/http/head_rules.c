@@ -57,6 +57,21 @@ static bool may_upgrade_to(struct tn_str value)
     return has_any;
 }
 
+/* Values come with the white space that follows them; an empty one is right behind the colon,
+ * wherever llhttp saw it, or if it told nobody. */
+static void finish_value(struct tn_http_head *head, struct tn_http_field *field)
+{
+    while (field->value.len > 0) {
+        char last = head->base[field->value.offset + field->value.len - 1];
+
+        if (last != ' ' && last != '\t')
+            break;
+        field->value.len--;
+    }
+    if (field->value.len == 0)
+        field->value.offset = (uint16_t)(field->name.offset + field->name.len + 1);
+}
+
 static void note_field(struct tn_http_findings *found, struct tn_http_field *field,
                        struct tn_str value)
 {
@@ -106,6 +121,7 @@ static void read_fields(struct tn_http_head *head, struct tn_http_findings *foun
     for (unsigned i = 0; i < head->field_count; i++) {
         struct tn_http_field *field = &head->fields[i];
 
+        finish_value(head, field);
         field->hop_by_hop = false;
         field->id = (uint8_t)tn_http_field_id_of(tn_http_view(head, field->name));
         if (field->id != TN_HTTP_FIELD_OTHER)

@@ -2,10 +2,9 @@
  * head_rules: what a head means, and everything RFC 9112 forbids that llhttp lets through.
  *
  * Not for bytes that do not make up a head (llhttp) and not for the grammar of targets (target.h).
- * Internal to this room. Shape: a head whose base, len, target (requests) and fields (names, values
- * without white space around) are set comes in; all other members are filled. Errors: enum
- * tn_http_error; the head is worthless then. Ownership: none. Threads: any. Source: RFC
- * 9110 5.5, 7.6.1, 8.6, 10.1.1; RFC 9112 3, 5, 6, 9.3.
+ * Internal to this room. Shape: a head whose base, len, target (requests) and raw fields are set
+ * comes in; all other members are filled. Errors: enum tn_http_error; the head is worthless then.
+ * Ownership: none. Threads: any. Source: RFC 9110 5.5, 7.6.1, 8.6, 10.1.1; RFC 9112 3, 5, 6, 9.3.
  */
 #ifndef TN_HTTP_HEAD_RULES_H
 #define TN_HTTP_HEAD_RULES_H
@@ -38,7 +37,7 @@ struct tn_http_findings {
     bool upgrade_named;
 };
 
-/* What requests and responses have in common: ids, hop_by_hop, framing, keep_alive,
+/* What requests and responses have in common: values trimmed, ids, hop_by_hop, framing, keep_alive,
  * upgrade. Wants version_minor. found comes zeroed. */
 enum tn_http_error tn_http_read_fields(struct tn_http_head *head,
                                        const struct tn_http_limits *limits,

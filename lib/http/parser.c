@@ -26,13 +26,6 @@ static const llhttp_settings_t settings = {
     .on_message_complete = pause_here,
 };
 
-/* A fresh llhttp for every message: nothing of the one before can reach this one. */
-void tn_http_start_llhttp(struct tn_http_parser *parser)
-{
-    llhttp_init(&parser->llhttp, parser->response ? HTTP_RESPONSE : HTTP_REQUEST, &settings);
-    parser->llhttp.data = parser;
-}
-
 static enum tn_http_error fail(struct tn_http_parser *parser, enum tn_http_error error)
 {
     parser->error = (uint8_t)error;
@@ -52,6 +45,9 @@ void tn_http_parser_init(struct tn_http_parser *parser, bool response,
 void tn_http_parser_start(struct tn_http_parser *parser, struct tn_http_head *head,
                           bool head_request)
 {
+    /* a fresh llhttp for every message: nothing of the one before can reach this one */
+    llhttp_init(&parser->llhttp, parser->response ? HTTP_RESPONSE : HTTP_REQUEST, &settings);
+    parser->llhttp.data = parser;
     memset(head, 0, offsetof(struct tn_http_head, fields));
     parser->head = head;
     parser->head_request = head_request;

@@ -71,7 +71,7 @@ struct tn_http_step {
 };
 
 struct tn_http_parser {
-    llhttp_t llhttp;           /* reads chunked framing, and heads that are not plain */
+    llhttp_t llhttp;           /* reads the head and chunked framing, nothing else */
     struct tn_http_head *head; /* workspace while a head is being read, else NULL */
     struct tn_http_step *step; /* of the call under way */
     const struct tn_http_limits *limits;

@@ -1,6 +1,5 @@
 #include "lib/http/head_rules.h"
 #include "lib/http/parser_parts.h"
-#include "lib/http/plain_head.h"
 
 /* Slices count in 16 bits. */
 #define HEAD_BYTES_MAX 65535u
@@ -200,83 +199,16 @@ static enum tn_http_error check_agreement(const struct tn_http_parser *parser)
     return TN_HTTP_OK;
 }
 
-/* Values come with the white space that follows them; an empty one is right behind the colon,
- * wherever llhttp saw it, or if it told nobody. */
-static void finish_values(struct tn_http_head *head)
-{
-    for (unsigned i = 0; i < head->field_count; i++) {
-        struct tn_http_field *field = &head->fields[i];
-
-        while (field->value.len > 0) {
-            char last = head->base[field->value.offset + field->value.len - 1];
-
-            if (last != ' ' && last != '\t')
-                break;
-            field->value.len--;
-        }
-        if (field->value.len == 0)
-            field->value.offset = (uint16_t)(field->name.offset + field->name.len + 1);
-    }
-}
-
-static enum tn_http_error check_rules(const struct tn_http_parser *parser)
-{
-    return parser->response
-               ? tn_http_check_response(parser->head, parser->limits, parser->head_request)
-               : tn_http_check_request(parser->head, parser->limits);
-}
-
-/*
- * A head as everybody sends it, complete in one read: all that differs from that, and all that is
- * to be refused, is llhttp's to tell. It knows more methods, and it reads chunks.
- */
-static bool take_plain_head(struct tn_http_parser *parser, const char *data, size_t len)
-{
-    struct tn_http_head *head = parser->head;
-
-    if (tn_http_find_plain_head(head, data, len, parser->lead, parser->response) &&
-        check_rules(parser) == TN_HTTP_OK && !head->chunked && head->method != TN_HTTP_METHOD_OTHER)
-        return true;
-    memset(head, 0, offsetof(struct tn_http_head, fields));
-    return false;
-}
-
-static enum tn_http_error give_head(struct tn_http_parser *parser)
-{
-    parser->step->events = TN_HTTP_STEP_HEAD;
-    parser->step->used = parser->head->len;
-    return TN_HTTP_OK;
-}
-
-static enum tn_http_error execute(struct tn_http_parser *parser, const char *data, size_t len)
-{
-    llhttp_errno_t why;
-    enum tn_http_error error;
-
-    parser->head->base = data;
-    why = llhttp_execute(&parser->llhttp, data + parser->seen, len - parser->seen);
-    if (why == HPE_OK) {
-        parser->seen = (uint32_t)len;
-        return check_growth(parser, len);
-    }
-    if (why != HPE_PAUSED)
-        return head_error(parser, why);
-    parser->head->len = (uint32_t)(llhttp_get_error_pos(&parser->llhttp) - data);
-    finish_values(parser->head);
-    error = check_rules(parser);
-    if (!error)
-        error = check_agreement(parser);
-    return error ? error : give_head(parser);
-}
-
 enum tn_http_error tn_http_step_head(struct tn_http_parser *parser, const char *data, size_t len)
 {
+    struct tn_http_head *head = parser->head;
+    const struct tn_http_limits *limits = parser->limits;
     enum tn_http_error error = TN_HTTP_OK;
-    bool is_first = parser->seen == parser->lead;
+    llhttp_errno_t why;
 
     if (len <= parser->seen)
         return TN_HTTP_OK;
-    if (is_first) {
+    if (parser->seen == parser->lead) {
         if (parser->response)
             error = data[0] == 'H' ? TN_HTTP_OK : TN_HTTP_E_BAD_STATUS_LINE;
         else
@@ -286,10 +218,24 @@ enum tn_http_error tn_http_step_head(struct tn_http_parser *parser, const char *
     }
     if (len > head_cap(parser))
         len = head_cap(parser);
-    if (is_first) {
-        if (take_plain_head(parser, data, len))
-            return give_head(parser);
-        tn_http_start_llhttp(parser);
+    head->base = data;
+    why = llhttp_execute(&parser->llhttp, data + parser->seen, len - parser->seen);
+    if (why == HPE_OK) {
+        parser->seen = (uint32_t)len;
+        return check_growth(parser, len);
     }
-    return execute(parser, data, len);
+    if (why != HPE_PAUSED)
+        return head_error(parser, why);
+    head->len = (uint32_t)(llhttp_get_error_pos(&parser->llhttp) - data);
+    if (parser->response)
+        error = tn_http_check_response(head, limits, parser->head_request);
+    else
+        error = tn_http_check_request(head, limits);
+    if (!error)
+        error = check_agreement(parser);
+    if (error)
+        return error;
+    parser->step->events = TN_HTTP_STEP_HEAD;
+    parser->step->used = head->len;
+    return TN_HTTP_OK;
 }

@@ -10,9 +10,6 @@
 
 #include "lib/http/parser.h"
 
-/* Before the first byte of a message that llhttp reads. */
-void tn_http_start_llhttp(struct tn_http_parser *parser);
-
 int tn_http_on_url(llhttp_t *llhttp, const char *at, size_t len);
 int tn_http_on_header_field(llhttp_t *llhttp, const char *at, size_t len);
 int tn_http_on_header_value(llhttp_t *llhttp, const char *at, size_t len);

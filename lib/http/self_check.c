@@ -1,4 +1,4 @@
-#include "lib/http/parser_parts.h"
+#include "lib/http/parser.h"
 
 #include <errno.h>
 
@@ -40,9 +40,10 @@ static bool is_refused(llhttp_type_t type, const char *message)
 static bool is_lenient(bool response)
 {
     struct tn_http_parser parser;
+    struct tn_http_head head;
 
     tn_http_parser_init(&parser, response, &tn_http_limits_default);
-    tn_http_start_llhttp(&parser);
+    tn_http_parser_start(&parser, &head, false);
     return parser.llhttp.lenient_flags != 0;
 }
 
