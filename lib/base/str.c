@@ -40,20 +40,20 @@ struct tn_str tn_str_trim(struct tn_str s)
 int tn_str_parse_u64(struct tn_str s, unsigned long long max, unsigned long long *ret_value)
 {
     unsigned long long value = 0;
+    bool is_too_much = false;
 
     if (s.len == 0)
         return -EINVAL;
     for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] < '0' || s.ptr[i] > '9')
-            return -EINVAL;
-    }
-    for (size_t i = 0; i < s.len; i++) {
         unsigned digit = (unsigned)(s.ptr[i] - '0');
 
-        if (value > (max - digit) / 10 || digit > max)
-            return -ERANGE;
+        if (digit > 9)
+            return -EINVAL;
+        is_too_much = is_too_much || digit > max || value > (max - digit) / 10;
         value = value * 10 + digit;
     }
+    if (is_too_much)
+        return -ERANGE;
     *ret_value = value;
     return 0;
 }

@@ -43,8 +43,8 @@ static void put_request_line(struct rewrite *w)
     const struct tn_http_head *head = w->head;
     struct tn_str target = tn_http_view(head, head->target);
 
-    tn_http_put_str(&w->out, tn_http_view(head, head->method_text));
-    TN_HTTP_PUT(&w->out, " ");
+    /* the method and its space; a target in absolute-form is further on */
+    tn_http_put(&w->out, head->base + head->method_text.offset, head->method_text.len + 1u);
     if (target.len == 0)
         target = TN_STR("*");
     else if (target.ptr[0] == '?')

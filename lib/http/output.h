@@ -57,9 +57,19 @@ void tn_http_put_number(struct tn_http_output *out, uint64_t value);
 static inline void tn_http_put_line(struct tn_http_output *out, struct tn_str name_colon,
                                     struct tn_str value)
 {
-    tn_http_put_str(out, name_colon);
-    tn_http_put_str(out, value);
-    TN_HTTP_PUT(out, "\r\n");
+    size_t len = name_colon.len + value.len + sizeof("\r\n") - 1;
+
+    if (len > out->left) {
+        out->full = true;
+        out->left = 0;
+        return;
+    }
+    memcpy(out->at, name_colon.ptr, name_colon.len);
+    if (value.len > 0)
+        memcpy(out->at + name_colon.len, value.ptr, value.len);
+    memcpy(out->at + len - 2, "\r\n", 2);
+    out->at += len;
+    out->left -= len;
 }
 
 void tn_http_put_number_line(struct tn_http_output *out, struct tn_str name_colon, uint64_t value);

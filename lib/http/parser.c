@@ -36,7 +36,8 @@ static enum tn_http_error fail(struct tn_http_parser *parser, enum tn_http_error
 void tn_http_parser_init(struct tn_http_parser *parser, bool response,
                          const struct tn_http_limits *limits)
 {
-    memset(parser, 0, sizeof(*parser));
+    /* llhttp's own part is tn_http_parser_start's to set */
+    memset((char *)parser + sizeof(parser->llhttp), 0, sizeof(*parser) - sizeof(parser->llhttp));
     parser->limits = limits;
     parser->response = response;
     parser->state = STATE_DONE;

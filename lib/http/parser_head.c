@@ -53,31 +53,33 @@ int tn_http_on_url(llhttp_t *llhttp, const char *at, size_t len)
     return HPE_USER;
 }
 
+/* One too many, if a slower sender would not have been told of another mistake before this name. */
+static int refuse_field(struct tn_http_parser *parser, size_t offset)
+{
+    enum tn_http_error error = check_growth(parser, offset);
+
+    parser->error = (uint8_t)(error ? error : TN_HTTP_E_TOO_MANY_FIELDS);
+    return HPE_USER;
+}
+
 int tn_http_on_header_field(llhttp_t *llhttp, const char *at, size_t len)
 {
     struct tn_http_parser *parser = llhttp->data;
     struct tn_http_head *head = parser->head;
     struct tn_http_field *field;
-    enum tn_http_error error;
     size_t offset;
 
     if (!head)
         return 0; /* a trailer: dropped, and counted with the framing */
     offset = (size_t)(at - head->base);
-    if (head->field_count > 0) {
-        field = &head->fields[head->field_count - 1];
-        if (field->value.offset == 0 && field->name.offset + field->name.len == offset) {
-            extend(&field->name, offset, len);
-            return 0;
-        }
+    field = &head->fields[head->field_count];
+    if (at[-1] != '\n') { /* not where a line begins: the rest of the last name */
+        extend(&field[-1].name, offset, len);
+        return 0;
     }
-    if (head->field_count == TN_HTTP_FIELDS_MAX) {
-        /* what a slower sender would have been told before this name */
-        error = check_growth(parser, offset);
-        parser->error = (uint8_t)(error ? error : TN_HTTP_E_TOO_MANY_FIELDS);
-        return HPE_USER;
-    }
-    field = &head->fields[head->field_count++];
+    if (head->field_count == TN_HTTP_FIELDS_MAX)
+        return refuse_field(parser, offset);
+    head->field_count++;
     field->name = (struct tn_http_slice){(uint16_t)offset, (uint16_t)len};
     field->value = (struct tn_http_slice){0, 0};
     return 0;

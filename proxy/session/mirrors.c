@@ -163,6 +163,8 @@ void px_exchange_feed_mirrors(struct px_exchange *exchange, const struct tn_http
 
 void px_exchange_end_mirrors(struct px_exchange *exchange)
 {
+    if (exchange->decision.mirrors == 0 && !exchange->compared)
+        return; /* as with most requests */
     for (uint32_t i = 0; i < PX_EXCHANGE_COPIES; i++) {
         if (exchange->mirrors[i])
             px_mirror_end(exchange->mirrors[i]);

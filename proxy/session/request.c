@@ -118,19 +118,6 @@ static struct tn_str host_of_endpoint(const struct px_exchange *exchange)
     return tn_str_of(versions[decision->version].endpoints[decision->endpoint]->address.text);
 }
 
-/* What an HTTP/1.0 request without Host is sent with: the name of nobody but the endpoint itself.
- */
-static struct tn_str default_host(const struct px_exchange *exchange)
-{
-    const struct px_decision *decision = &exchange->decision;
-
-    if (decision->version == STRATEGY_NONE || decision->endpoint == STRATEGY_NONE)
-        return TN_STR("");
-    return tn_str_of(exchange->rules->snapshot->versions[decision->version]
-                         .endpoints[decision->endpoint]
-                         ->address.text);
-}
-
 /* OPTIONS with Max-Forwards: 0 asks whoever it has reached (RFC 9110 7.6.2). */
 static bool is_for_us(const struct px_exchange *exchange)
 {
@@ -175,12 +162,11 @@ void px_request_head(struct px_exchange *exchange)
     px_retry_budget_add_request(&session->retries);
     name_request(exchange);
     decide(exchange);
-    how.via_name = tn_str_of(session->via_name);
+    how.via_name = session->via_name;
     how.client_address = (struct tn_str){exchange->peer_text, exchange->peer_text_len};
     how.request_id = (struct tn_str){exchange->request_id, exchange->request_id_len};
     how.trusted = client->is_trusted;
     how.upgrade = head->upgrade;
-    how.default_host = default_host(exchange);
     if (head->authority.len == 0)
         how.default_host = host_of_endpoint(exchange);
     error = write_forward(exchange, &how);

@@ -33,7 +33,7 @@ struct px_session {
     struct px_access_log *log;
     struct px_snapshot_use *rules; /* what new requests get; one use is the session's own */
     struct px_route_loop route;
-    const char *via_name;
+    struct tn_str via_name;
     struct tn_list clients;
     struct tn_list tunnels; /* exchanges */
     uint32_t client_count;

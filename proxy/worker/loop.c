@@ -147,7 +147,7 @@ static int init_session(struct px_data_loop *loop)
     loop->session.pool = loop->pool;
     loop->session.mirrors = loop->mirrors;
     loop->session.log = &loop->log;
-    loop->session.via_name = workers->via_name;
+    loop->session.via_name = tn_str_of(workers->via_name);
     loop->session.client_max = px_workers_client_max(workers, &loop->limits);
     loop->session.is_memory_full = &workers->is_memory_full;
     loop->session.on_failing = on_failing;

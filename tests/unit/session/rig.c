@@ -259,7 +259,7 @@ struct rig *rig_new(const char *rules, const char *limits)
                                        .pool = &rig->pool,
                                        .mirrors = rig->mirrors,
                                        .log = &rig->log,
-                                       .via_name = "turnout-rig",
+                                       .via_name = TN_STR("turnout-rig"),
                                        .client_max = 100,
                                        .on_failing = on_failing,
                                        .on_empty = on_empty};
