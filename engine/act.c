@@ -293,6 +293,6 @@ int en_act(struct en_core *core, const struct strategy_command *command, char **
     case STRATEGY_DO_RESET_DISKS:
         return reset_disks(core, ret_why);
     default:
-        return en_fail(ret_why, -ENOTSUP, "hooks are not yet supported");
+        return en_ask(core, command, ret_why);
     }
 }

@@ -164,7 +164,7 @@ static const struct px_key top_keys[] = {
     {"grace", px_key_ms, offsetof(struct en_config, grace_ms), 0, HOUR_MS},
     {"progress", px_key_ms, offsetof(struct en_config, progress_ms), 1000, DAY_MS},
     {"lease", px_key_ms, offsetof(struct en_config, lease_ms), 1000, HOUR_MS},
-    {.name = "hooks"},
+    {.name = "hooks", .parse = en_key_hooks},
     {.name = "kubernetes"},
     {.name = "admin_group"},
     {.name = "token_file"},

@@ -20,11 +20,12 @@ static uint64_t since(struct en_since *known, enum strategy_mode mode, uint64_t 
     return now_ms - known->since_ms;
 }
 
-static enum strategy_hook_state hook_state(const struct en_update *update, const char *key)
+/* One that an engine before this one asked has nobody any more who would hear it: asked again. */
+static enum strategy_hook_state hook_state(const struct en_core *core, const char *key)
 {
-    const char *word = json_string_value(json_object_get(update->hooks, key));
+    const char *word = json_string_value(json_object_get(core->update->hooks, key));
 
-    if (!word)
+    if (!word || (strcmp(word, "running") == 0 && !en_hooks_is_running(core->hooks, key)))
         return STRATEGY_HOOK_IDLE;
     if (strcmp(word, "good") == 0)
         return STRATEGY_HOOK_GOOD;
@@ -51,7 +52,7 @@ static void observe_instance(struct en_core *core, uint32_t v, uint32_t i, enum 
         .mode_for_ms = since(&core->since[v][i], endpoint->mode, now),
         .open = core->told.is_proxy_known ? endpoint->in_flight : UINT32_MAX,
         .bound = core->seen.holds_users ? UINT32_MAX : 0,
-        .hook = hook_state(core->update, key),
+        .hook = hook_state(core, key),
     };
     if (target->is_ready) {
         uint64_t boot_ms = core->clock->boottime_ns(core->clock->context) / 1000000;
@@ -168,7 +169,7 @@ static void observe_hooks(struct en_core *core)
         update->hook_step = update->record.step;
     }
     for (int i = 0; i < STRATEGY_HOOK_COUNT; i++)
-        core->observation.hooks[i] = hook_state(update, strategy_hook_word((enum strategy_hook)i));
+        core->observation.hooks[i] = hook_state(core, strategy_hook_word((enum strategy_hook)i));
 }
 
 bool en_observe(struct en_core *core)

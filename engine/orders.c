@@ -127,6 +127,8 @@ static void begin(struct en_core *core, struct en_order *order, struct en_update
         r = en_core_keep(core, &why);
     if (r == 0) {
         core->told.again_ms = 0;
+        en_hooks_forget(core->hooks);
+        en_notify(core, "started");
         en_update_free(before);
         return;
     }
@@ -211,6 +213,21 @@ static void wish_promote(struct en_update *update, const struct en_order *order)
     update->wishes.promoted = is_full ? UINT32_MAX : update->record.step + 1;
 }
 
+/* Hooks that failed are asked anew. */
+static void wish_retry(struct en_update *update)
+{
+    const char *key;
+    json_t *word;
+    void *next;
+
+    update->wishes.retry = true;
+    json_object_foreach_safe(update->hooks, next, key, word)
+    {
+        if (strcmp(json_string_value(word), "bad") == 0)
+            json_object_del(update->hooks, key);
+    }
+}
+
 static void wish(struct en_core *core, struct en_order *order)
 {
     struct en_update *update = core->update;
@@ -228,7 +245,7 @@ static void wish(struct en_core *core, struct en_order *order)
     else if (strcmp(order->verb, "promote") == 0)
         wish_promote(update, order);
     else if (strcmp(order->verb, "retry") == 0)
-        update->wishes.retry = true;
+        wish_retry(update);
     else
         update->wishes.pause = false;
     /* Whoever resumes takes what others made of the rule meanwhile for granted. */

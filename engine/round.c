@@ -79,11 +79,16 @@ int en_core_restore(struct en_core *core, char **ret_why)
     if (!core->ended || !core->totals)
         return en_fail(ret_why, -ENOMEM, "out of memory");
     tn_list_init(&core->orders);
+    core->hooks = en_hooks_new();
+    if (!core->hooks)
+        return en_fail(ret_why, -ENOMEM, "out of memory");
     return update ? en_update_parse(update, core->config, ret_why, &core->update) : 0;
 }
 
 void en_core_deinit(struct en_core *core)
 {
+    en_hooks_free(core->hooks);
+    core->hooks = NULL;
     en_update_free(core->update);
     json_decref(core->ended);
     json_decref(core->totals);
@@ -264,15 +269,27 @@ static bool take_record(struct en_core *core)
     if (update->record.course != before.record.course) {
         say(core, course_words[update->record.course], core->seen.revision, "done",
             update->record.cause ? strategy_cause_word(update->record.cause) : NULL);
+        en_notify(core, course_words[update->record.course]);
         if (en_update_is_over(update))
             on_over(core);
     }
     return true;
 }
 
+/* The hook that is told at the end has not been asked, or by an engine that was killed then. */
+static bool is_after_owed(const struct en_core *core)
+{
+    const char *word = json_string_value(
+        json_object_get(core->update->hooks, strategy_hook_word(STRATEGY_HOOK_AFTER)));
+
+    return (core->update->plan.hooks & 1u << STRATEGY_HOOK_AFTER) != 0 &&
+           (!word || (strcmp(word, "running") == 0 &&
+                      !en_hooks_is_running(core->hooks, strategy_hook_word(STRATEGY_HOOK_AFTER))));
+}
+
 static void step(struct en_core *core)
 {
-    if (!core->update || en_update_is_over(core->update))
+    if (!core->update || (en_update_is_over(core->update) && !is_after_owed(core)))
         return;
     if (boot_ms(core) < core->told.again_ms || !en_observe(core))
         return;
@@ -301,7 +318,7 @@ uint64_t en_round(struct en_core *core)
     bool is_busy;
 
     core->did = 0;
-    core->call_count = 0;
+    en_ask_hear(core);
     look(core);
     en_orders_take(core);
     step(core);

@@ -12,6 +12,7 @@
 #ifndef EN_ROUND_H
 #define EN_ROUND_H
 
+#include "engine/hooks.h"
 #include "engine/store.h"
 #include "engine/update.h"
 #include "lib/base/list.h"
@@ -25,16 +26,6 @@ struct en_order {
     unsigned status; /* of the answer, as HTTP says it */
     json_t *answer;  /* owned */
 };
-
-/* A hook that is under way, or was (hooks.c). */
-struct en_hook_call {
-    char key[64]; /* of update->hooks */
-    const struct en_hook_config *config;
-    struct en_hook_config own; /* of a test: its URL */
-    json_t *body;
-};
-
-#define EN_CALLS_MAX 8
 
 /* How long a mode has been so, as far as this engine has seen it. */
 struct en_since {
@@ -68,9 +59,8 @@ struct en_core {
     struct en_told told;
     struct en_since version_since[EN_VERSIONS];
     struct en_since since[EN_VERSIONS][EN_INSTANCES_MAX];
-    struct tn_list orders;                   /* taken by this round */
-    struct en_hook_call calls[EN_CALLS_MAX]; /* to be started once the round is over */
-    uint32_t call_count;
+    struct tn_list orders; /* taken by this round */
+    struct en_hooks *hooks;
     uint32_t did;   /* commands that this round carried out */
     json_t *ended;  /* of updates that are over, newest last */
     json_t *totals; /* {"canary done": 3} */
@@ -111,6 +101,18 @@ void en_mode_name(const struct en_core *core, uint32_t version, uint32_t index,
 
 /* Renews the lease of what users see of the new build, or gives it back when they see none. */
 void en_lease(struct en_core *core);
+
+/* --- ask.c --------------------------------------------------------------------------------------
+ */
+
+/* Starts a hook of the update; what it says comes with a later round. */
+int en_ask(struct en_core *core, const struct strategy_command *command, char **ret_why);
+
+/* What hooks have said since the last round. */
+void en_ask_hear(struct en_core *core);
+
+/* Tells the hook `notify`, if there is one; nothing waits for it. */
+void en_notify(struct en_core *core, const char *event);
 
 /* --- act.c --------------------------------------------------------------------------------------
  */

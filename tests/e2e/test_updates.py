@@ -1,11 +1,15 @@
 """Updates from build 1 to build 2 of real counters behind a real proxy, under steady traffic: no request fails."""
+import http.server
+import json
 import os
 import random
 import signal
+import threading
 import time
 
 import pytest
 from line import eventually, health, rule
+from support.http1 import Connection
 from support.engine import Engine, Visitors, counter_command
 from support.ports import free_port
 from support.proxy import Proxy
@@ -29,7 +33,7 @@ def start_service(tmp_path):
             "limits": {"stop_grace": "1s"},
         }, name="p").start()
         started.append(proxy)
-        fleet = Engine(tmp_path / "engine", proxy.admin, ports, REPLICAS, **engine)
+        fleet = Engine(tmp_path / "engine", proxy.admin, ports, engine.pop("replicas", REPLICAS), **engine)
         started.append(fleet)
         fleet.start().wait_serving()
         return proxy, fleet
@@ -203,3 +207,91 @@ def test_a_lost_engine_is_noticed_by_the_proxy(start_service):
     status = fleet.wait_for_status(lambda s: s["update"]["course"] == "returned")
     assert "taken back" in status["sentence"]
     assert not [a for a in fleet.actions() if a["action"].startswith("share")]
+
+
+# --- hooks and data -----------------------------------------------------------------------------------
+
+@pytest.fixture
+def listener():
+    """A webhook that answers what `answers` says per path (a list is used up, its last stays), and remembers."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            server.asked.append((self.path, body))
+            answers = server.answers.get(self.path, [200])
+            self.send_response(answers.pop(0) if len(answers) > 1 else answers[0])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.asked, server.answers = [], {}
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_hooks_are_asked_in_their_order(start_service, listener):
+    hooks = {name: f"{listener.url}/{name}" for name in ("before", "step", "after", "notify")}
+    listener.answers = {"/before": [503, 200]}
+    _, fleet = start_service(hooks=hooks)
+    fleet.update("blue-green", "--to", "2", "--keep", "0s", "--test", f"{listener.url}/test", "--wait", "--timeout", "40s")
+    eventually(lambda: "/after" in [p for p, _ in listener.asked])
+    paths = [p for p, _ in listener.asked if p != "/notify"]
+    assert paths[:2] == ["/before", "/before"], "503: asked again"
+    assert paths.index("/test") > paths.index("/step") and paths.count("/test") == 1
+    body = dict(listener.asked)["/test"]
+    assert body["update"] == 1 and body["from"] == "blue" and body["to_build"] == "2"
+    assert body["transfer"] == "counter-update-1" and body["text"].startswith("update 1 blue-green build 1→2: ")
+    assert [b["hook"] for p, b in listener.asked if p == "/notify"][0] == "started"
+
+
+def test_a_failed_test_goes_back(start_service, listener):
+    listener.answers = {"/test": [500]}
+    hooks = {"rollback": {"url": f"{listener.url}/rollback"}}
+    proxy, fleet = start_service(hooks=hooks)
+    with Visitors(proxy.address) as visitors:
+        done = fleet.update("blue-green", "--to", "2", "--test", f"{listener.url}/test", "--wait", "--timeout", "40s", check=False)
+    assert done.returncode == 1 and "test failed" in done.stdout.splitlines()[-1]
+    assert set(visitors.builds()) == {"1"} and visitors.failed() == []
+    assert "/rollback" in [p for p, _ in listener.asked]
+
+
+HANDOVER = """
+import json, sys, urllib.request
+asked = json.load(sys.stdin)
+if sys.argv[1] == "commit":
+    for old, new in zip(asked["from_ports"], asked["to_ports"]):
+        count = urllib.request.Request(f"http://127.0.0.1:{old}/count", headers={"Accept": "application/json"})
+        visits = json.load(urllib.request.urlopen(count))["visits"]
+        body = json.dumps({"transfer": f"{asked['transfer']}-{old}", "visits": visits}).encode()
+        urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{new}/import", body, {"Content-Type": "application/json"}))
+"""
+
+
+def test_a_handover_moves_the_visits(start_service, tmp_path):
+    script = tmp_path / "handover.py"
+    script.write_text(HANDOVER)
+    builds = {b: {"command": list(map(str, counter_command(b, "--allow-import")))} for b in ("1", "2")}
+    hooks = {name: {"command": ["/usr/bin/python3", str(script), name]} for name in ("prepare", "commit")}
+    proxy, fleet = start_service(builds=builds, hooks=hooks, state="handover", replicas=1)
+    seen = []
+    with Connection(proxy.address) as connection:
+        def visit():
+            answer = connection.request("GET", "/", {"Accept": "application/json"})
+            seen.append((answer.status, json.loads(answer.body)["visits"] if answer.status == 200 else None))
+        for _ in range(20):
+            visit()
+        fleet.update("blue-green", "--to", "2", "--keep", "0s")
+        while fleet.status()["update"]["course"] == "forward":
+            visit()
+        visit()
+    assert {status for status, _ in seen} <= {200, 503}
+    numbers = [n for status, n in seen if status == 200]
+    assert numbers == sorted(numbers) and len(set(numbers)) == len(numbers), "the visitor's number fell"
+    assert serving(fleet.status()) == {("green", "2")}
+    assert numbers[-1] == fleet.visits("green") > 20

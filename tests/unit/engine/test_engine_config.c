@@ -107,6 +107,22 @@ static void test_engine_config_has_defaults(void **state)
     en_config_free(config);
 }
 
+static void test_engine_config_reads_hooks(void **state)
+{
+    struct en_config *config =
+        parse_good(GOOD "hooks: {before: \"http://127.0.0.1:1/b\", notify: {url: "
+                        "\"http://h/n\", retries: 0, timeout: 2s}, commit: {command: [a, b]}}\n");
+
+    (void)state;
+    assert_string_equal(config->hooks[STRATEGY_HOOK_BEFORE].url, "http://127.0.0.1:1/b");
+    assert_int_equal(config->hooks[STRATEGY_HOOK_BEFORE].retries, 3);
+    assert_int_equal(config->hooks[EN_HOOK_NOTIFY].timeout_ms, 2000);
+    assert_int_equal(config->hooks[EN_HOOK_NOTIFY].retries, 0);
+    assert_string_equal(config->hooks[STRATEGY_HOOK_COMMIT].command[1], "b");
+    assert_null(config->hooks[STRATEGY_HOOK_AFTER].url);
+    en_config_free(config);
+}
+
 static void test_engine_config_says_every_mistake(void **state)
 {
     (void)state;
@@ -117,7 +133,9 @@ static void test_engine_config_says_every_mistake(void **state)
     expect_refused(GOOD "drain: 3\n", "drain", "did you mean '3s'");
     expect_refused(GOOD "lease: 3ms\n", "lease", NULL);
     expect_refused(GOOD "on_engine_lost: stop\n", "hold", "abort");
-    expect_refused(GOOD "hooks: {}\n", "'hooks' is not yet supported", NULL);
+    expect_refused(GOOD "hooks: {befor: \"http://a/\"}\n", "did you mean 'before'", NULL);
+    expect_refused(GOOD "hooks: {before: \"https://a/\"}\n", "https is not yet supported", NULL);
+    expect_refused(GOOD "hooks: {before: {timeout: 3s}}\n", "a 'url' or a 'command'", NULL);
     expect_refused("platform: {kubernetes: {namespace: a}}\n", "'kubernetes' is not yet supported",
                    NULL);
     expect_refused("proxy: \"127.0.0.1:1\"\n", "unix:PATH", NULL);
@@ -159,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_engine_config_reads_what_the_page_shows),
         cmocka_unit_test(test_engine_config_has_defaults),
+        cmocka_unit_test(test_engine_config_reads_hooks),
         cmocka_unit_test(test_engine_config_says_every_mistake),
         cmocka_unit_test(test_engine_config_holds_parts_against_each_other),
         cmocka_unit_test(test_engine_config_tells_an_unreadable_file),
