@@ -145,12 +145,12 @@ def test_a_bad_build_goes_back_by_itself(start_service):
     assert set(visitors.builds()) == {"1"}
 
 
-def test_a_slow_engine_kill_does_not_hurt(start_service, is_long):
+def test_an_engine_killed_at_any_moment_goes_on(start_service, is_long):
     """kill -9 at random moments: it ends as asked, no orphan, no build mixed where none was promised."""
     proxy, fleet = start_service()
     seed = random.randrange(10**6)
     random.seed(seed)
-    rounds = 200 if is_long else 6
+    rounds = 200 if is_long else 20
     ways = [["rolling"], ["blue-green", "--keep", "0s"], ["ramped"], ["recreate"], ["best-effort"]]
     target = "2"
     with Visitors(proxy.address, count=2, pause=0.01) as visitors:
