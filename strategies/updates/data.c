@@ -68,6 +68,14 @@ bool strategy_check_data(const struct strategy_plan *plan, const struct strategy
     return true;
 }
 
+static bool has_shadow_data(const struct strategy_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->step_count; i++)
+        if (plan->steps[i].kind == STRATEGY_STEP_MIRROR && plan->steps[i].ppm > 0)
+            return true;
+    return plan->is_shadowed;
+}
+
 static void tell_separate(const struct strategy_plan *plan, struct strategy_text *text)
 {
     strategy_say(text, "users who move meet other data: ");
@@ -101,7 +109,7 @@ void strategy_tell_data(const struct strategy_plan *plan, struct strategy_text *
         strategy_say(text, "  the disks of ");
         strategy_say(text, plan->to);
         strategy_say(text, " are recreated: what is on them is lost.\n");
-    } else if (plan->is_across && plan->accepts_shadow_data && has_own_data(plan)) {
+    } else if (plan->is_across && has_own_data(plan) && has_shadow_data(plan)) {
         strategy_say(text, "  what mirrored requests wrote stays on the disks of ");
         strategy_say(text, plan->to);
         strategy_say(text, ".\n");

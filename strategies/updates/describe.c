@@ -154,9 +154,9 @@ static void describe_in_place(const struct strategy_plan *plan, struct strategy_
                                        "on",
                                        NULL});
         say_drain(plan, text);
-        strategy_say(text, "\n  2. ");
+        strategy_say(text, "\n  2. all stop (");
         strategy_say_count(text, plan->replicas, "instance");
-        say_all(text, (const char *[]){" stop\n  3. all start with build ", plan->to_build,
+        say_all(text, (const char *[]){")\n  3. all start with build ", plan->to_build,
                                        "\n  4. once all are ready and up at every proxy ",
                                        plan->from, " is open again: the end of the gap\n", NULL});
         return;

@@ -299,7 +299,7 @@ static void test_plan_describe_tells_of_gaps_and_limits(void **state)
     (void)state;
     describe(&plan);
     assert_says("1. blue is cut: 503 and Retry-After from here on");
-    assert_says("2. 1 instance stop");
+    assert_says("2. all stop (1 instance)");
     assert_says("each instance keeps its disk");
     plan = make(STRATEGY_KIND_ROLLING, 1);
     describe(&plan);
@@ -310,6 +310,12 @@ static void test_plan_describe_tells_of_gaps_and_limits(void **state)
     plan = make(STRATEGY_KIND_BLUE_GREEN, 3);
     describe(&plan);
     assert_says("blue is kept: back is one switch; on after 10m");
+    assert_null(strstr(text, "mirrored"));
+    plan = make(STRATEGY_KIND_BLUE_GREEN, 3);
+    plan.has_disks = plan.is_shadowed = plan.accepts_shadow_data = true;
+    plan.state = STRATEGY_STATE_INDEPENDENT;
+    describe(&plan);
+    assert_says("what mirrored requests wrote stays on the disks of green");
 }
 
 static void test_plan_describe_never_writes_beyond_its_buffer(void **state)
