@@ -67,8 +67,11 @@ static void print_help(FILE *out)
     fputs(
         "\n\nExamples\n"
         "  turnout serve -c turnout.yaml &\n"
-        "  turnout route canary --stable blue --canary green --share 10%\n"
-        "  turnout get -w\n\n"
+        "  turnout route canary --stable blue --canary green --share 5% --ttl 30m \\\n"
+        "      --reason 'try build 2'     5% of the users to green, for 30 minutes\n"
+        "  turnout get -w                 watch it: shares, errors, latency, time to revert\n"
+        "  turnout abort                  take it back now, or 'turnout undo'\n"
+        "  turnout history                who did what, when and why\n\n"
         "'turnout VERB --help' shows the options of a verb and examples. The running proxy is\n"
         "looked for at --admin ADDR, $TURNOUT_ADMIN, ./turnout.sock, /run/turnout/turnout.sock.\n",
         out);

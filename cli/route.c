@@ -77,6 +77,8 @@ static int route_canary(struct cli_context *context, int argc, char **argv)
         .usage = "--stable VERSION --canary VERSION --share PERCENT [options]",
         .about = "Sends a share of a rule's traffic to the canary, the rest to the stable version.",
         .examples = "  turnout route canary --stable blue --canary green --share 10%\n"
+                    "  turnout route canary --stable blue --canary green --share 5% --ttl 30m \\\n"
+                    "      --reason 'try build 2'\n"
                     "  turnout route canary --stable blue --canary green --share 0.1% --dry-run",
         .has_rule = true,
     };
