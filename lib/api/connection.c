@@ -226,6 +226,8 @@ static void refuse(struct tn_api_connection *connection, enum tn_http_error erro
     unsigned status = tn_http_error_status(error);
 
     connection->close_after = true; /* where the next message starts is not known */
+    if (status == 405)
+        tn_api_add_field(&connection->exchange->call, "Allow: GET, HEAD, POST, PUT\r\n");
     tn_api_problem(&connection->exchange->call, status, "%s", tn_http_error_text(error));
 }
 
