@@ -41,7 +41,7 @@ def test_answers_fit_the_page(proxy, tmp_path, is_long):
          "--suppress-health-check", "all", "--no-color"], cwd=tmp_path, capture_output=True, text=True, timeout=900)
     count = re.search(r"(\d+) generated", done.stdout)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    assert int(count.group(1)) > 100 and "Tested: 17" in done.stdout, done.stdout[-3000:]
+    assert int(count.group(1)) > 100 and "Tested: 19" in done.stdout, done.stdout[-3000:]
     # Whatever was asked: the proxy knows what its rules are, and answers.
     with AdminConnection(proxy.admin, bearer(proxy.writer)) as admin:
         assert admin.ask("GET", "/v1/status").status == 200
@@ -61,7 +61,7 @@ def operations():
 
 def test_roles_and_refusals_are_those_of_the_page(proxy):
     every = list(operations())
-    assert len(every) == 18
+    assert len(every) == 20
     for method, path, role in every:
         with AdminConnection(proxy.admin) as admin:
             assert admin.ask(method, path).status == 401, path
