@@ -255,6 +255,25 @@ static void put_note(struct cli_table *table, const json_t *entry, bool has_stor
         cli_table_cell(table, CLI_PLAIN, "superseded by %" JSON_INTEGER_FORMAT, by);
 }
 
+/* The peer as the proxy verified it, then whom it claims to be: a claim may be written like a name.
+ */
+static void put_by(struct cli_table *table, const json_t *entry)
+{
+    const char *author = text_of(entry, "author");
+    const json_t *peer = json_object_get(entry, "peer");
+    const char *kind = text_of(peer, "kind");
+    const char *name = text_of(peer, "name");
+
+    if (!json_is_object(peer))
+        cli_table_cell(table, CLI_PLAIN, "%s", author);
+    else if (strcmp(kind, "turnout") == 0)
+        cli_table_cell(table, CLI_PLAIN, "turnout");
+    else
+        cli_table_cell(table, CLI_PLAIN, "%s%s%s%s", strcmp(kind, "token") == 0 ? "token " : "",
+                       name, author[0] && strcmp(author, name) != 0 ? " as " : "",
+                       strcmp(author, name) != 0 ? author : "");
+}
+
 static void put_row(struct cli_table *table, const json_t *entry, bool has_store)
 {
     const char *at = text_of(entry, "at");
@@ -269,7 +288,7 @@ static void put_row(struct cli_table *table, const json_t *entry, bool has_store
     put_what(table, entry);
     cli_table_cell(table, CLI_PLAIN, "%s", names);
     cli_table_cell(table, CLI_PLAIN, "%s", change);
-    cli_table_cell(table, CLI_PLAIN, "%s", text_of(entry, "author"));
+    put_by(table, entry);
     cli_table_cell(table, CLI_PLAIN, "%s", text_of(entry, "reason"));
     put_note(table, entry, has_store);
     free(names);

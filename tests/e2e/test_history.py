@@ -1,12 +1,14 @@
 """What was changed, by whom and why; and back again: history and undo of the real proxy."""
 import json
-import time
+import os
+import pwd
 import time
 
 import pytest
 
 from line import config, eventually, rule
 
+USER = pwd.getpwuid(os.getuid()).pw_name
 STORE = {"store": {"file": "./turnout.store"}}
 
 
@@ -35,7 +37,8 @@ def test_history_tells_who_did_what_and_why(line):
     assert table[0].split() == ["REVISION", "TIME", "WHAT", "RULE", "CHANGE", "BY", "REASON"]
     assert "abort" in table[1] and "blue 90% -> 100%, green 10% -> -" in table[1] and "errors" in table[1]
     assert "green draining -> active" in table[2] and "green active -> draining" in table[3]
-    assert "blue 100% -> 90%, green - -> 10%" in table[4] and "ann  first users" in table[4]
+    assert "blue 100% -> 90%, green - -> 10%" in table[4] and f"{USER} as ann  first users" in table[4]
+    assert f" {USER}  errors" in table[1] and "as" not in table[1].split()
     assert "start" in table[5]
     two = history(line, "-n", "2")
     assert [e["revision"] for e in two] == [5, 4] and all(e["durable"] for e in two)
