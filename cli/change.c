@@ -34,6 +34,12 @@
          "N",                                                                                      \
          "only if the rules are still at this revision",                                           \
          offsetof(struct cli_change, if_revision)},                                                \
+        {CLI_OPTION_FLAG,                                                                          \
+         0,                                                                                        \
+         "take-over",                                                                              \
+         NULL,                                                                                     \
+         "change a rule that is in the care of an update",                                         \
+         offsetof(struct cli_change, take_over)},                                                  \
     {                                                                                              \
         CLI_OPTION_FLAG, 0, "dry-run", NULL, "show what would change, change nothing",             \
             offsetof(struct cli_change, dry_run)                                                   \
@@ -129,6 +135,8 @@ int cli_change_send(const struct cli_parse *parse, struct cli_change *change, co
     put_text(body, "author", change->author);
     if (change->dry_run)
         json_object_set_new(body, "dry_run", json_true());
+    if (change->take_over)
+        json_object_set_new(body, "take_over", json_true());
     if (change->ttl_ms > 0)
         json_object_set_new(body, "ttl_ms", json_integer((json_int_t)change->ttl_ms));
     if (read_revision(parse, change, &revision, &code)) {
@@ -166,6 +174,8 @@ int cli_change_send_text(const struct cli_parse *parse, struct cli_change *chang
         cli_query_add(&query, "author", change->author);
     if (change->dry_run)
         cli_query_add(&query, "dry_run", "true");
+    if (change->take_over)
+        cli_query_add(&query, "take_over", "true");
     if (change->ttl_ms > 0) {
         char *ttl = cli_format("%" PRIu64, change->ttl_ms);
 

@@ -15,7 +15,7 @@ struct cli_change {
     const char *rule, *reason, *author, *if_revision;
     const char *ttl;
     uint64_t ttl_ms; /* 0: none */
-    bool dry_run;
+    bool dry_run, take_over;
 };
 
 /* --rule, --reason, --author, --if-revision, --dry-run, --ttl, as far as the syntax has them. */

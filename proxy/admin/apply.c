@@ -106,7 +106,7 @@ static void on_recorded(void *context, int error, const char *why)
             publish(book);
         return;
     }
-    book->is_shadowed_unsaved = json_object_size(book->shadowed) > 0;
+    book->is_shadowed_unsaved = px_has_notes(book);
     px_change_refuse(change, error == -ENOSPC || error == -EDQUOT ? 507 : 500,
                      "%s; nothing was changed", why ? why : "the store can't be written");
     give_up(book);
@@ -120,7 +120,7 @@ static void on_parked_recorded(void *context, int error, const char *why)
 
     if (error) {
         change->work->not_durable = strdup(why ? why : "the store can't be written");
-        book->is_shadowed_unsaved = json_object_size(book->shadowed) > 0;
+        book->is_shadowed_unsaved = px_has_notes(book);
     }
     book->parked_count--;
     answer(book, change, change->work->revision);
@@ -167,7 +167,7 @@ void px_apply_give_way(struct px_rulebook *book, const struct px_change *urgent)
     if (px_recorder_withdraw(&book->recorder, change) &&
         change->work->revision > book->burnt_revision)
         book->burnt_revision = change->work->revision;
-    book->is_shadowed_unsaved = json_object_size(book->shadowed) > 0;
+    book->is_shadowed_unsaved = px_has_notes(book);
     px_change_refuse(change, 412, "%s by %s came first; nothing was changed", urgent->what,
                      px_peer_text(urgent->author, urgent->peer, who));
     give_up(book);

@@ -34,7 +34,9 @@ struct px_rulebook {
     struct tn_timer ttl_timer;
     json_t *hashes;   /* of the file when it was last applied */
     json_t *shadowed; /* {"green": "RFC 3339"}: since when it gets copies */
-    bool is_shadowed_unsaved;
+    json_t *owners;   /* {"main": {"owner", "on_lost", "length_ms"}}: rules in somebody's care */
+    bool had_owners;  /* since the start */
+    bool is_shadowed_unsaved; /* a note of these two */
     struct px_history history;
     uint64_t revision;
     uint64_t burnt_revision; /* of a record that was withdrawn, but may be on the disk */
@@ -169,6 +171,18 @@ void px_drains_on_timer(struct tn_timer *timer);
 /* What is left on CLOCK_BOOTTIME of a time that ends then, at most its length; as a moment of it.
  */
 uint64_t px_deadline_ns(const struct px_rulebook *book, const char *until, uint64_t length_ns);
+
+/* --- owner.c ------------------------------------------------------------------------------------
+ */
+
+/* What a record says, without what makes no sense. NULL: no memory. */
+json_t *px_owners_parse(const json_t *said);
+
+/* There is something that a record without a revision may have to say. */
+bool px_has_notes(const struct px_rulebook *book);
+
+/* 409 for a rule in somebody else's care. */
+int px_change_check_owner(const struct px_rulebook *book, struct px_change *change);
 
 /* --- change_ttl.c -------------------------------------------------------------------------------
  */

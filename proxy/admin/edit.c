@@ -45,7 +45,8 @@ static bool is_listed(const char *name, const char *const *names)
 
 int px_edit_check_members(struct px_edit *edit, const char *const *names)
 {
-    static const char *const common[] = {"rule", "reason", "author", "dry_run", "ttl_ms", NULL};
+    static const char *const common[] = {"rule",   "reason",    "author", "dry_run",
+                                         "ttl_ms", "take_over", NULL};
     void *members = json_object_iter(edit->request);
 
     for (; members; members = json_object_iter_next(edit->request, members)) {

@@ -76,6 +76,12 @@ static bool end(struct px_leases *leases, const struct lease *lease)
     return true;
 }
 
+static void forget(struct px_leases *leases, struct lease *lease)
+{
+    px_rulebook_set_owner(leases->admin->book, lease->rule, NULL);
+    *lease = (struct lease){0};
+}
+
 static void on_timer(struct tn_timer *timer)
 {
     struct px_leases *leases = TN_CONTAINER_OF(timer, struct px_leases, timer);
@@ -85,7 +91,7 @@ static void on_timer(struct tn_timer *timer)
         struct lease *lease = &leases->leases[i];
 
         if (lease->rule[0] && now >= lease->end_ms && end(leases, lease))
-            *lease = (struct lease){0};
+            forget(leases, lease);
     }
     if (!is_any(leases))
         tn_timer_stop(&leases->timer);
@@ -102,7 +108,7 @@ int px_leases_take(struct px_leases *leases, const char *rule, const char *owner
     }
     if (ms == 0) {
         if (lease)
-            *lease = (struct lease){0};
+            forget(leases, lease);
         return 0;
     }
     if (!lease)
@@ -115,7 +121,35 @@ int px_leases_take(struct px_leases *leases, const char *rule, const char *owner
     lease->end_ms = now_ms(leases) + ms;
     lease->is_abort = is_abort;
     tn_timer_start(&leases->timer, LOOK_MS, LOOK_MS);
+    px_rulebook_set_owner(leases->admin->book, lease->rule,
+                          json_pack("{s:s, s:s, s:I}", "owner", lease->owner, "on_lost",
+                                    is_abort ? "abort" : "hold", "length_ms", (json_int_t)ms));
     return 0;
+}
+
+/* After a restart whoever holds one has all of its length to be heard of again. */
+static void restore(struct px_leases *leases)
+{
+    const char *rule;
+    json_t *entry;
+    size_t next = 0;
+
+    json_object_foreach((json_t *)(uintptr_t)px_rulebook_owners(leases->admin->book), rule, entry)
+    {
+        struct lease *lease = &leases->leases[next];
+
+        if (next++ == PX_RULES_MAX)
+            break;
+        snprintf(lease->rule, sizeof(lease->rule), "%s", rule);
+        snprintf(lease->owner, sizeof(lease->owner), "%s",
+                 json_string_value(json_object_get(entry, "owner")));
+        lease->length_ms = (uint64_t)json_integer_value(json_object_get(entry, "length_ms"));
+        lease->end_ms = now_ms(leases) + lease->length_ms;
+        lease->is_abort =
+            strcmp(json_string_value(json_object_get(entry, "on_lost")), "abort") == 0;
+    }
+    if (is_any(leases))
+        tn_timer_start(&leases->timer, LOOK_MS, LOOK_MS);
 }
 
 json_t *px_leases_json(const struct px_leases *leases)
@@ -145,6 +179,7 @@ int px_leases_new(struct tn_loop *loop, struct px_admin *admin, struct px_leases
         return error;
     }
     leases->admin = admin;
+    restore(leases);
     *ret_leases = leases;
     return 0;
 }

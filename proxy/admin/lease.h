@@ -3,8 +3,8 @@
  *
  * Not for the abort itself (rulebook.h). Shape: one lease for each rule, by its name: owner,
  * length, and what is to happen at its end: `abort` (as `turnout abort --rule` does it) or `hold`
- * (nothing, but it is told). Renewed by asking for it again; given back with length 0. Kept in
- * memory only: whoever holds one renews it within a few seconds anyway. Units: ms of
+ * (nothing, but it is told). Renewed by asking for it again; given back with length 0. Who holds
+ * one is recorded (not each renewal): after a restart it begins anew with its length. Units: ms of
  * CLOCK_BOOTTIME. Errors: negative errno. Ownership: px_leases_new … px_leases_close. Threads:
  * control.
  */

@@ -220,7 +220,9 @@ static int run(struct opening *opening)
     if (!work->notes || !work->hashes || !work->unbound || restore_modes(opening) != 0)
         return refuse(opening, -ENOMEM, "out of memory");
     book->shadowed = px_shadowed_parse(json_object_get(opening->last, "shadowed"));
-    if (!book->shadowed)
+    book->owners = px_owners_parse(json_object_get(opening->last, "owners"));
+    book->had_owners = json_object_size(book->owners) > 0;
+    if (!book->shadowed || !book->owners)
         return refuse(opening, -ENOMEM, "out of memory");
     if (opening->last)
         error = join(opening);

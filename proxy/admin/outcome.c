@@ -62,6 +62,8 @@ int px_change_compare(const struct px_rulebook *book, struct px_change *change)
     work->modes_changed = px_differing_modes(book->modes, work->modes);
     if (!work->touched_before || !work->touched_after || !work->modes_changed)
         return px_change_refuse(change, 503, "out of memory");
+    if (px_change_check_owner(book, change) != 0)
+        return -EINVAL;
     note_dead_versions(book, work);
     return work->notes ? 0 : px_change_refuse(change, 503, "out of memory");
 }
@@ -138,6 +140,8 @@ json_t *px_change_record(const struct px_rulebook *book, const struct px_change 
         tn_json_set(&record, "unbound", json_incref(work->unbound));
     if (json_object_size(work->modes) > 0)
         tn_json_set(&record, "modes", json_incref(work->modes));
+    if (json_object_size(book->owners) > 0)
+        tn_json_set(&record, "owners", json_deep_copy(book->owners));
     if (json_array_size(work->ttls) > 0)
         tn_json_set(&record, "ttls", json_incref(work->ttls));
     if (json_array_size(work->ttls_drop) > 0 &&

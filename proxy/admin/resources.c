@@ -191,10 +191,12 @@ static int take_query(struct tn_api_call *call, struct px_change *change)
             r = strcmp(value, "true") == 0    ? !(change->is_dry_run = true)
                 : strcmp(value, "false") == 0 ? 0
                                               : refuse(call, 422, "dry_run is true or false");
+        else if (strcmp(name, "take_over") == 0 && strcmp(value, "true") == 0)
+            change->is_take_over = true;
         else if (strcmp(name, "ttl_ms") == 0)
             r = px_change_set_ttl_text(change, value) ? refuse(call, 422, change->detail) : 0;
         else
-            r = refuse(call, 422, "unknown parameter: author, reason, dry_run, ttl_ms");
+            r = refuse(call, 422, "unknown parameter: author, reason, dry_run, ttl_ms, take_over");
         if (r)
             return r;
     }

@@ -209,6 +209,7 @@ void px_rulebook_close(struct px_rulebook *book, void (*on_closed_fn)(void *cont
     json_decref(book->deadlines);
     json_decref(book->ttls);
     json_decref(book->ttl_deadlines);
+    json_decref(book->owners);
     json_decref(book->shadowed);
     px_history_deinit(&book->history);
     for (uint32_t i = 0; i < PX_RULES_MAX; i++)

@@ -104,6 +104,17 @@ void px_rulebook_mirrored(struct px_rulebook *book, const char *version);
 /* Since when (RFC 3339; borrowed), restarts included, or NULL: never. */
 const char *px_rulebook_shadowed_since(const struct px_rulebook *book, const char *version);
 
+/* --- rules in somebody's care (lease.h) ---------------------------------------------------------
+ */
+
+/* {"main": {"owner": "update 42", "on_lost": "abort", "length_ms": 15000}}; borrowed, until the
+ * next call. Kept across restarts. */
+const json_t *px_rulebook_owners(const struct px_rulebook *book);
+
+/* The entry is taken over; NULL: nobody's any more. Of a rule that has an owner a change by another
+ * author is refused (409) unless it is an abort, a cut, a drain, or takes over. */
+void px_rulebook_set_owner(struct px_rulebook *book, const char *rule, json_t *entry);
+
 /* --- counts since the weights were set ---------------------------------------------------------
  */
 
@@ -128,8 +139,9 @@ struct px_change {
     size_t yaml_len;
     char *author; /* malloc'd, taken over, or NULL */
     char *reason;
-    json_t *peer;   /* peer.h, taken over; NULL: turnout itself */
-    int64_t ttl_ms; /* it goes back by itself after that; 0: never */
+    json_t *peer;      /* peer.h, taken over; NULL: turnout itself */
+    int64_t ttl_ms;    /* it goes back by itself after that; 0: never */
+    bool is_take_over; /* rules in somebody's care, too */
     bool is_urgent;
     bool is_dry_run;
     bool has_if_revision;

@@ -35,6 +35,8 @@ json_t *px_shadowed_record(const struct px_rulebook *book)
         tn_json_set(&record, "unbound", json_incref(book->unbound));
     if (json_object_size(book->modes) > 0)
         tn_json_set(&record, "modes", json_incref(book->modes));
+    if (json_object_size(book->owners) > 0)
+        tn_json_set(&record, "owners", json_deep_copy(book->owners));
     if (json_array_size(book->ttls) > 0)
         tn_json_set(&record, "ttls", json_incref(book->ttls));
     return record;

@@ -113,3 +113,22 @@ def test_ttl_is_refused_where_nothing_may_go_back(line, verb):
     done = line.verb("set", "share", "green=1%", "--ttl", "5", check=False)
     assert done.returncode == 2 and "5s" in done.stderr
     assert len(history(line)) == 1
+
+
+# --- rules in somebody's care ---------------------------------------------------------------------------
+
+
+def test_a_rule_in_the_care_of_an_update_survives_kill_and_goes_back_when_nobody_comes(line):
+    line.verb("set", "share", "green=10%")
+    line.api("/v1/lease", "PUT", {"rule": "main", "owner": "update 42", "on_lost": "abort", "ttl_ms": 2000})
+    done = line.verb("set", "share", "green=20%", check=False)
+    assert done.returncode == 1 and "rule main is in the care of update 42" in done.stderr
+    line.verb("set", "share", "green=20%", "--take-over")
+    line.verb("drain", "green")
+    line.kill()
+    line.start()
+    assert line.api("/v1/lease")["leases"][0]["owner"] == "update 42"
+    eventually(lambda: weights(line) == {"blue": 1})
+    assert "update 42 was not heard of for 2.0 s" in line.verb("history", "-n", "1")
+    assert line.api("/v1/lease")["leases"] == []
+    line.verb("set", "share", "green=20%")
