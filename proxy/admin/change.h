@@ -172,34 +172,6 @@ void px_drains_on_timer(struct tn_timer *timer);
  */
 uint64_t px_deadline_ns(const struct px_rulebook *book, const char *until, uint64_t length_ns);
 
-/* --- owner.c ------------------------------------------------------------------------------------
- */
-
-/* What a record says, without what makes no sense. NULL: no memory. */
-json_t *px_owners_parse(const json_t *said);
-
-/* There is something that a record without a revision may have to say. */
-bool px_has_notes(const struct px_rulebook *book);
-
-/* 409 for a rule in somebody else's care. */
-int px_change_check_owner(const struct px_rulebook *book, struct px_change *change);
-
-/* --- change_ttl.c -------------------------------------------------------------------------------
- */
-
-/* Which changes are to go back after this one; refuses a ttl where none may be. */
-int px_change_ttls(const struct px_rulebook *book, struct px_change *change);
-
-/* As parts (ttl.h): rules whose text in the file is another than before. NULL: no memory. */
-json_t *px_touched_by_file(const json_t *hashes_before, const json_t *hashes_after);
-
-/* --- ttl_timer.c --------------------------------------------------------------------------------
- */
-
-/* Other changes are to go back, or the book was attached. */
-void px_ttls_update(struct px_rulebook *book);
-void px_ttls_on_timer(struct tn_timer *timer);
-
 /* --- baseline.c --------------------------------------------------------------------------------
  */
 

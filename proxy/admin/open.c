@@ -1,5 +1,6 @@
 #include "proxy/admin/open.h"
 #include "proxy/admin/change.h"
+#include "proxy/admin/change_parts.h"
 
 #include "lib/base/log.h"
 

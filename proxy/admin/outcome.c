@@ -1,4 +1,5 @@
 #include "proxy/admin/change.h"
+#include "proxy/admin/change_parts.h"
 
 #include "lib/api/json.h"
 #include "proxy/admin/differ.h"

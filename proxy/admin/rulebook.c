@@ -1,4 +1,5 @@
 #include "proxy/admin/change.h"
+#include "proxy/admin/change_parts.h"
 
 #include <assert.h>
 #include <stdlib.h>

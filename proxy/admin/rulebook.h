@@ -79,7 +79,7 @@ const json_t *px_rulebook_modes(const struct px_rulebook *book);
 
 /* Changes that are to go back, as openapi.yaml has them; a new reference, NULL: no memory. */
 json_t *px_rulebook_ttls(const struct px_rulebook *book);
-/* When the next one does (wall time); 0: none. */
+/* Of the next one (wall time); 0: none. */
 uint64_t px_rulebook_next_ttl(const struct px_rulebook *book);
 
 /* The last count revisions, as openapi.yaml has them; a new reference, NULL: no memory. */
@@ -104,15 +104,11 @@ void px_rulebook_mirrored(struct px_rulebook *book, const char *version);
 /* Since when (RFC 3339; borrowed), restarts included, or NULL: never. */
 const char *px_rulebook_shadowed_since(const struct px_rulebook *book, const char *version);
 
-/* --- rules in somebody's care (lease.h) ---------------------------------------------------------
- */
-
-/* {"main": {"owner": "update 42", "on_lost": "abort", "length_ms": 15000}}; borrowed, until the
- * next call. Kept across restarts. */
+/* {"main": {"owner": "update 42", "on_lost": "abort", "length_ms": 15000}}; borrowed, kept. */
 const json_t *px_rulebook_owners(const struct px_rulebook *book);
 
-/* The entry is taken over; NULL: nobody's any more. Of a rule that has an owner a change by another
- * author is refused (409) unless it is an abort, a cut, a drain, or takes over. */
+/* The entry is taken over; NULL: nobody's any more. A change by another author is refused (409)
+ * unless it is an abort, a mode, or takes over. */
 void px_rulebook_set_owner(struct px_rulebook *book, const char *rule, json_t *entry);
 
 /* --- counts since the weights were set ---------------------------------------------------------

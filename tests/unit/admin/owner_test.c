@@ -50,23 +50,22 @@ static void test_owner_changes_his_rule_and_others_must_take_over(void **state)
     opened(book);
     own(book);
     assert_int_equal(change_by(book, "ann", px_edit_weights, "{'weights':{'green':1}}"), 409);
-    assert_non_null(strstr(book->detail, "rule main is in the care of update 42: abort, cut and "
-                                         "drain work as always, everything else needs --take-over"));
+    assert_non_null(strstr(book->detail,
+                           "rule main is in the care of update 42: abort, cut and "
+                           "drain work as always, everything else needs --take-over"));
     assert_int_equal(change_by(book, NULL, px_edit_mirror, "{'to':'green','ppm':9}"), 409);
-    assert_int_equal(
-        change_by(book, NULL, px_edit_route,
-                  "{'strategy':'ab','stable':'blue','canary':'green','headers':[{'name':'X','value':'1'}]}"),
-        409);
+    assert_int_equal(change_by(book, NULL, px_edit_route,
+                               "{'strategy':'ab','stable':'blue','canary':'green','headers':[{'"
+                               "name':'X','value':'1'}]}"),
+                     409);
     assert_int_equal(change_by(book, "update 42", px_edit_weights, "{'weights':{'green':1}}"), 200);
     assert_int_equal(change_by(book, NULL, px_edit_undo, "{}"), 409);
     assert_int_equal(
         change_by(book, NULL, px_edit_weights, "{'rule':'other','weights':{'green':1}}"), 200);
-    assert_int_equal(change_by(book, "ann", px_edit_weights,
-                               "{'weights':{'blue':1},'take_over':true}"),
-                     200);
-    assert_int_equal(change_by(book, "ann", px_edit_weights,
-                               "{'weights':{'blue':2},'take_over':'yes'}"),
-                     422);
+    assert_int_equal(
+        change_by(book, "ann", px_edit_weights, "{'weights':{'blue':1},'take_over':true}"), 200);
+    assert_int_equal(
+        change_by(book, "ann", px_edit_weights, "{'weights':{'blue':2},'take_over':'yes'}"), 422);
 }
 
 static void test_owner_never_stands_in_the_way_of_abort_cut_and_drain(void **state)
@@ -76,7 +75,8 @@ static void test_owner_never_stands_in_the_way_of_abort_cut_and_drain(void **sta
     opened(book);
     own(book);
     assert_int_equal(change_by(book, NULL, px_edit_mode, "{'version':'green','mode':'cut'}"), 200);
-    assert_int_equal(change_by(book, NULL, px_edit_mode, "{'version':'green','mode':'active'}"), 200);
+    assert_int_equal(change_by(book, NULL, px_edit_mode, "{'version':'green','mode':'active'}"),
+                     200);
     assert_int_equal(change_by(book, NULL, px_edit_abort, "{}"), 200);
     edit_assert_json("rules", json_array_get(px_rulebook_rules(book->book), 1),
                      "{'name':'main','stable':'blue','weights':{'blue':1}}");

@@ -1,5 +1,6 @@
 /* Changes that go back by themselves: what goes back, when, and what stays. */
 #include "proxy/admin/change.h"
+#include "proxy/admin/change_parts.h"
 #include "tests/unit/admin/book.h"
 #include "tests/unit/admin/edit_table.h"
 
