@@ -1,5 +1,6 @@
 #include "cli/admin.h"
 #include "cli/numbers.h"
+#include "cli/output.h"
 #include "cli/query.h"
 #include "cli/table.h"
 #include "cli/text.h"
@@ -10,6 +11,7 @@
 struct explain_options {
     const char *method, *client;
     struct cli_list headers, cookies;
+    const char *output;
 };
 
 static const struct cli_option options[] = {
@@ -21,6 +23,8 @@ static const struct cli_option options[] = {
      offsetof(struct explain_options, cookies)},
     {CLI_OPTION_TEXT, 0, "client", "ADDRESS", "where the request comes from (default: 127.0.0.1)",
      offsetof(struct explain_options, client)},
+    {CLI_OPTION_TEXT, 'o', "output", "FORMAT", CLI_OUTPUT_HELP,
+     offsetof(struct explain_options, output)},
 };
 
 static const struct cli_syntax syntax = {
@@ -157,15 +161,18 @@ int cli_explain(struct cli_context *context, int argc, char **argv)
 
     if (!cli_parse(&parse, argc, argv))
         return parse.exit_code;
+    char *why = cli_output_check(values.output);
+    if (why)
+        return cli_usage_refuse(&parse, why);
     cli_query_start(&query, "/v1/explain");
-    char *why = make_query(&query, &values, parse.words.count > 0 ? parse.words.items[0] : "/");
+    why = make_query(&query, &values, parse.words.count > 0 ? parse.words.items[0] : "/");
     if (why) {
         cli_query_free(&query);
         return cli_usage_refuse(&parse, why);
     }
     cli_admin_start(&admin, &parse);
     int code = cli_admin_read(&admin, cli_query_end(&query), &answer);
-    if (code == CLI_DONE)
+    if (code == CLI_DONE && !cli_output_print(context, values.output, answer))
         print_answer(context, answer);
     json_decref(answer);
     cli_query_free(&query);

@@ -1,5 +1,6 @@
 #include "cli/admin.h"
 #include "cli/numbers.h"
+#include "cli/output.h"
 #include "cli/rule_text.h"
 #include "cli/table.h"
 #include "cli/text.h"
@@ -14,18 +15,20 @@
 #define INTERVAL_NS 200000000L
 
 struct status_options {
-    const char *timeout;
+    const char *timeout, *output;
 };
 
 static const struct cli_option options[] = {
     {CLI_OPTION_TEXT, 0, "timeout", "DURATION",
      "how long to wait: 60s (default), 500ms, 5m;\n0s asks once",
      offsetof(struct status_options, timeout)},
+    {CLI_OPTION_TEXT, 'o', "output", "FORMAT", CLI_OUTPUT_HELP,
+     offsetof(struct status_options, output)},
 };
 
 static const struct cli_syntax syntax = {
     .command = "turnout status",
-    .usage = "[--timeout DURATION]",
+    .usage = "[--timeout DURATION] [-o table|json|yaml]",
     .about = "Waits until the proxy answers and every wanted version has a healthy endpoint, then\n"
              "says what is up. A version is wanted when a rule gives it weight or mirrors to it.\n"
              "Exit code: 0 all is up, 4 it is not yet at the end of the time.",
@@ -37,6 +40,7 @@ struct wait {
     struct cli_admin admin;
     struct cli_context *context;
     uint64_t deadline_ns;
+    const char *output;
     char *said; /* last progress line, so that the same is not said again */
 };
 
@@ -178,7 +182,7 @@ static int look(struct wait *wait, bool is_last, char **ret_why)
         code = cli_admin_try(&wait->admin, "/v1/share", &share, ret_why);
     if (code == CLI_DONE) {
         *ret_why = missing(status, share);
-        if (!*ret_why || is_last)
+        if ((!*ret_why || is_last) && !cli_output_print(wait->context, wait->output, status))
             print(wait->context, &wait->admin, status, share);
         code = *ret_why ? CLI_TIMED_OUT : CLI_DONE;
     } else if (may_come_up(&wait->admin)) {
@@ -224,7 +228,8 @@ int cli_status(struct cli_context *context, int argc, char **argv)
     struct wait wait = {.context = context};
     struct cli_parse parse = {.context = context,
                               .syntax = &syntax,
-                              .groups = {{options, 1, &values}, cli_admin_group(&wait.admin)},
+                              .groups = {{options, sizeof(options) / sizeof(options[0]), &values},
+                                         cli_admin_group(&wait.admin)},
                               .group_count = 2};
     uint64_t timeout_ms;
 
@@ -233,9 +238,12 @@ int cli_status(struct cli_context *context, int argc, char **argv)
     if (!values.timeout)
         values.timeout = "60s";
     char *why = cli_parse_duration("--timeout", values.timeout, &timeout_ms);
+    if (!why)
+        why = cli_output_check(values.output);
     if (why)
         return cli_usage_refuse(&parse, why);
     cli_admin_start(&wait.admin, &parse);
+    wait.output = values.output;
     wait.deadline_ns = now_ns(&wait) + timeout_ms * 1000000;
     int code = wait_up(&wait, values.timeout);
     free(wait.said);

@@ -218,6 +218,15 @@ def test_get_watches_until_the_reader_leaves(fake):
     child.stderr.close()
 
 
+@pytest.mark.parametrize("words", [("status",), ("explain", "/")])
+def test_document_as_json_or_yaml(fake, verb, words):
+    path = f"GET /v1/{words[0]}"
+    assert json.loads(verb(*words, "-o", "json").stdout) == fake.answers[path]
+    assert verb(*words, "-o", "yaml").stdout.startswith("name: turnout\n" if words == ("status",) else "revision: 7\n")
+    done = verb(*words, "-o", "xml")
+    assert done.returncode == 2 and "--output 'xml': expected table, json or yaml" in done.stderr
+
+
 def test_status_is_done_when_every_wanted_version_is_up(verb):
     done = verb("status")
     assert done.returncode == 0 and done.stderr == ""
