@@ -1,5 +1,7 @@
 #include "cli/update.h"
 
+#include <string.h>
+
 int cli_update(struct cli_context *context, int argc, char **argv)
 {
     static const struct cli_syntax syntax = {
@@ -31,6 +33,10 @@ int cli_update(struct cli_context *context, int argc, char **argv)
     struct cli_subcommand all[VERBS + 8];
     size_t count = 0;
 
+    if (argc > 1 && strcmp(argv[1], "-f") == 0) {
+        fputs("turnout update: '-f' is not yet supported\n", context->err);
+        return CLI_FAILED;
+    }
     for (size_t i = 0; i < cli_update_strategy_count; i++)
         all[count++] = cli_update_strategies[i];
     for (size_t i = 0; i < VERBS; i++)

@@ -205,7 +205,8 @@ static enum en_try wait_end(pid_t pid, uint64_t end_ms, const _Atomic bool *is_o
 
     for (ended = 0; ended == 0; ended = waitpid(pid, &status, WNOHANG)) {
         if (*is_over || now_ms() >= end_ms) {
-            kill(-pid, SIGKILL);
+            if (kill(-pid, SIGKILL) < 0)
+                kill(pid, SIGKILL); /* before its setpgid() */
             waitpid(pid, NULL, 0);
             return failed(why, "did not end in time");
         }

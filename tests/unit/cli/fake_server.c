@@ -173,15 +173,18 @@ const char *fake_server_body(const struct fake_server *server, size_t i)
     return request_at(server, i)->body;
 }
 
+const char *fake_server_option = "--admin";
+
 int fake_server_run(const struct fake_server *server, struct capture *capture, cli_verb_fn *verb,
                     const char *words)
 {
-    char option[] = "--admin";
+    char option[16];
     char *copy = strdup(words);
     char *address = strdup(server->address.sun_path);
     char *argv[WORDS_MAX + 1] = {NULL};
     int argc = 0;
 
+    snprintf(option, sizeof(option), "%s", fake_server_option);
     capture_start(capture);
     for (char *word = copy; word && argc < WORDS_MAX - 2; argc++) {
         char *bar = strchr(word, '|');

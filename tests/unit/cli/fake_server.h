@@ -28,6 +28,9 @@ const char *fake_server_line(const struct fake_server *server, size_t i); /* "PU
 const char *fake_server_head(const struct fake_server *server, size_t i);
 const char *fake_server_body(const struct fake_server *server, size_t i);
 
+/* What names the address: "--admin", or of verbs of the engine "--engine". */
+extern const char *fake_server_option;
+
 /* Runs a verb against the server: words split at '|', --admin added. Its exit code. */
 int fake_server_run(const struct fake_server *server, struct capture *capture, cli_verb_fn *verb,
                     const char *words);
