@@ -72,18 +72,19 @@ static bool is_ip_literal(struct tn_str s)
     return colons >= 2 && colons <= 8;
 }
 
-static bool has_empty_label(struct tn_str s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] == '.' && (i == 0 || s.ptr[i - 1] == '.'))
-            return true;
-    }
-    return false;
-}
-
+/* No label is empty, but there may be a dot at the end. */
 static bool is_reg_name(struct tn_str s)
 {
-    return s.len > 0 && !has_empty_label(s) && all_allowed(s, IN_HOST);
+    unsigned bits = IN_HOST;
+    char before = '.';
+
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] == '.' && before == '.')
+            return false;
+        before = s.ptr[i];
+        bits &= allowed[(unsigned char)before];
+    }
+    return s.len > 0 && bits != 0;
 }
 
 bool tn_http_is_authority(struct tn_str text)
