@@ -208,6 +208,34 @@ def test_token_files_that_are_none_refuse_the_start(tmp_path):
     assert "others could let themselves in" in refused(tmp_path, **admin)
 
 
+def test_no_token_is_ever_told(tcp):
+    """Nor its hash: not by the log, the journal, get, history, metrics, events, or an error."""
+    proxy, tokens = tcp(log={"access": "./access.log"})
+    hashes = [line.split(":")[-1] for line in (proxy.folder / "turnout.tokens").read_text().splitlines()]
+    wrong = "tt_" + 43 * "w"
+    told = []
+    for token in (*tokens.values(), wrong, wrong[:-1]):
+        with AdminConnection(proxy.admin, bearer(token)) as admin:
+            told.append(repr(admin.ask("PUT", "/v1/weights", {"Content-Type": "application/json"}, b'{"weights":{"blue":1,"green":1}}')))
+        for path in ("/v1/status", "/v1/rules", "/v1/history", "/v1/nothing", f"/v1/explain?header=Authorization:%20Bearer%20{token}"):
+            with AdminConnection(proxy.admin, bearer(token)) as admin:
+                said = admin.ask("GET", path)
+                told.append(repr(said.headers) + said.body.decode())
+    with AdminConnection(proxy.admin, bearer(tokens["ci"])) as admin:
+        admin.send(f"GET /v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {tokens['ci']}\r\n\r\n".encode())
+        admin._head()
+        admin._until(b"event: state")
+        told.append(repr(admin.received))
+    done = proxy.verb("get", token=wrong, check=False)
+    told += [done.stdout + done.stderr, proxy.verb("get", "-o", "json", token=tokens["ci"]), proxy.verb("history", token=tokens["grafana"]),
+             proxy.metrics().text, proxy.output(), (proxy.folder / "turnout.store").read_bytes().decode("latin-1")]
+    told += [Path(f"/proc/{proxy.pid}/{name}").read_bytes().decode("latin-1") for name in ("cmdline", "environ")]
+    assert any("token ci" in text for text in told)
+    for text in told:
+        for secret in (*tokens.values(), *hashes, wrong, wrong[:-1]):
+            assert secret not in text, text[:1000]
+
+
 def memory_of(pid):
     """What a core would hold."""
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
@@ -221,6 +249,7 @@ def memory_of(pid):
                     continue
 
 
+@pytest.mark.timing  # a sanitizer keeps what was freed
 def test_no_token_stays_in_memory(tcp):
     """Also not of one that came in pieces, or was wrong."""
     proxy, tokens = tcp()
