@@ -4,6 +4,7 @@ The proxies are pinned to one processor and the client and the service to anothe
 all threads of the proxy (/proc/PID/task/*/schedstat, which utime + stime are rounded from) over the requests answered,
 between the end of the warm-up and the last answer. Everything is bounded by counts.
 """
+import subprocess
 import sys
 import tempfile
 import time
@@ -270,12 +271,15 @@ def compare(plan):
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="turnout-bench-") as folder:
         comparison = Comparison(folder, plan)
+        stages = [comparison.run_scenarios, comparison.run_telling, comparison.run_idle_memory]
+        stages += [comparison.run_counts] if plan.is_counting else []
         try:
-            comparison.run_scenarios()
-            comparison.run_telling()
-            comparison.run_idle_memory()
-            if plan.is_counting:
-                comparison.run_counts()
+            for stage in stages:
+                try:
+                    stage()
+                except (Failed, OSError, subprocess.SubprocessError) as failure:
+                    # Minutes of measurements are worth more than one part of them.
+                    comparison.miss(stage.__name__.removeprefix("run_"), failure)
         finally:
             comparison.backend.kill()
     comparison.results["passes"] = plan.passes

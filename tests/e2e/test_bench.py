@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import cases, charts, figures, report
+from bench import cases, charts, clients, figures, report, scale
 from bench.peers import FloorTarget
 from bench.tools import Backend, Floor, WarmClient, client_argv, run_client
 from support.places import ROOT
@@ -145,6 +145,45 @@ def test_every_case_has_a_limit_with_a_reason():
         assert limit["why"] and limit["limit"] >= 0, name
         assert limit.get("goal", 0) <= limit["limit"], name
     assert set(cases.CLIENT) == set(FloorTarget.cases)
+
+
+def test_scale_tells_flat_from_growing(tmp_path):
+    def points(*instructions):
+        return {str(10 ** i): {"instructions": n, "data_calls": 4.0, "steady_calls": 0.0, "cpu_us": 12.0, "rss": 5e6}
+                for i, n in enumerate(instructions)}
+
+    results = {"endpoints, round_robin": points(9000, 9010, 9005, 9000), "connections": points(9000, 9900, 10900, 12000),
+               "rules": points(9000, 16000), "bodies": points(9000, 9100)}
+    assert abs(scale.growth(results, "endpoints, round_robin")) < 0.1
+    assert scale.growth(results, "connections") == pytest.approx(3000 / (3 * 3.3219) / 10400 * 100, rel=0.01)
+    assert scale.per_more(results, "rules") == pytest.approx(7000 / 9)
+    text = scale.markdown(results)
+    assert "Limit 1 %: kept" in text and "Limit 1 %: **exceeded**" in text
+    scale.write(tmp_path, results)
+    for chart in ("scale.svg", "bodies.svg"):
+        xml.etree.ElementTree.parse(tmp_path / chart)
+
+
+def test_other_clients_are_read(tmp_path):
+    wrk = """Running 4s test @ http://127.0.0.1:1/
+  1 threads and 16 connections
+  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency   300.00us  120.00us   2.50ms   90.00%
+    Req/Sec    46.00k     1.00k   50.00k    70.00%
+  Latency Distribution
+     50%   98.00us
+     75%  120.00us
+     90%    1.20ms
+     99%    7.96ms
+  185000 requests in 4.00s, 40.00MB read
+Requests/sec:  46292.10
+Transfer/sec:     10.00MB
+"""
+    assert clients.from_wrk(wrk) == {"rps": 46292.1, "count": 185000, "p50_us": 98.0, "p99_us": 7960.0, "max_us": 2500.0}
+    log = tmp_path / "log"
+    log.write_text("".join(f"1{i:06} 200 {i}\n" for i in range(1, 101)))
+    assert clients.from_h2load("finished in 1.00s, 1234.50 req/s, 1MB/s", log) == {
+        "rps": 1234.5, "count": 100, "p50_us": 51, "p99_us": 100, "max_us": 100}
 
 
 @pytest.mark.timing
