@@ -4,6 +4,7 @@
 #include "lib/base/log.h"
 #include "proxy/admin/events.h"
 #include "proxy/admin/lease.h"
+#include "proxy/notify.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,6 +21,8 @@ void px_server_close_parts(struct px_server *server)
     for (size_t i = 0; i < server->signal_count; i++)
         tn_signal_close(&server->signals[i].signal, NULL);
     server->signal_count = 0;
+    px_giver_close(server);
+    px_taker_close(server);
     px_memory_close(&server->memory);
     if (server->has_timer)
         tn_timer_close(&server->timer, NULL);
@@ -51,7 +54,7 @@ static void on_quiet(void *context)
 
     px_workers_free(server->workers);
     server->workers = NULL;
-    px_server_close_parts(server);
+    px_giver_hear_out(server, px_server_close_parts);
 }
 
 static void check_stopped(struct px_server *server)
@@ -62,16 +65,6 @@ static void check_stopped(struct px_server *server)
     px_admin_quiet(&server->admin, on_quiet, server);
 }
 
-static void on_workers_stopped(void *context, bool is_clean)
-{
-    struct px_server *server = context;
-
-    server->is_clean = server->is_clean && is_clean;
-    server->are_workers_stopped = true;
-    tn_timer_start(&server->timer, PX_SERVER_STORE_MS, 0);
-    check_stopped(server);
-}
-
 static void on_book_idle(void *context)
 {
     struct px_server *server = context;
@@ -80,13 +73,55 @@ static void on_book_idle(void *context)
     check_stopped(server);
 }
 
+static void stop_book(struct px_server *server)
+{
+    if (server->is_book_stopping)
+        return;
+    server->is_book_stopping = true;
+    px_rulebook_stop(server->book, on_book_idle, server);
+}
+
+static void on_workers_stopped(void *context, bool is_clean)
+{
+    struct px_server *server = context;
+
+    server->is_clean = server->is_clean && is_clean;
+    server->are_workers_stopped = true;
+    tn_timer_start(&server->timer, PX_SERVER_STORE_MS, 0);
+    stop_book(server);
+    check_stopped(server);
+}
+
 /* Whatever is open goes with the process, but for the socket's name. */
 static void end_at_once(const struct px_server *server, const char *why)
 {
     fprintf(stderr, "turnout: %s: ends at once\n", why);
-    if (server->config->admin_kind == PX_ADMIN_UNIX)
+    if (server->config->admin_kind == PX_ADMIN_UNIX && !server->has_given_admin &&
+        !(server->taker.is_taking && server->taker.has_admin))
         unlink(server->config->admin_path);
     _exit(1);
+}
+
+static void stop_workers(struct px_server *server)
+{
+    px_workers_stop(server->workers, px_rulebook_config(server->book)->limits.stop_grace_ms,
+                    on_workers_stopped, server);
+}
+
+/* What the successor changes is followed until the loops have stopped: the book goes on. */
+void px_server_end(struct px_server *server)
+{
+    server->admin.is_stopping = true;
+    server->stage = PX_SERVER_STOPPING;
+    tn_timer_stop(&server->timer);
+    stop_workers(server);
+}
+
+void px_server_fail_running(struct px_server *server)
+{
+    server->is_clean = false;
+    if (server->stage < PX_SERVER_DELAYING)
+        px_server_end(server);
 }
 
 static void on_timer(struct tn_timer *timer)
@@ -99,9 +134,8 @@ static void on_timer(struct tn_timer *timer)
         break;
     case PX_SERVER_DELAYING:
         server->stage = PX_SERVER_STOPPING;
-        px_rulebook_stop(server->book, on_book_idle, server);
-        px_workers_stop(server->workers, px_rulebook_config(server->book)->limits.stop_grace_ms,
-                        on_workers_stopped, server);
+        stop_book(server);
+        stop_workers(server);
         break;
     case PX_SERVER_STOPPING:
         end_at_once(server, "the store does not answer");
@@ -115,8 +149,16 @@ static void stop(struct px_server *server, int number)
 {
     const struct px_limits *limits = &px_rulebook_config(server->book)->limits;
 
-    if (server->stage >= PX_SERVER_DELAYING)
+    bool is_given = !px_giver_cancel(server, "it is told to stop");
+
+    if (server->was_told_to_end)
         end_at_once(server, "a second signal");
+    server->was_told_to_end = true;
+    if (is_given) {
+        tn_log(TN_LOG_INFO, "server", "another process has taken over, this one is stopping");
+        return;
+    }
+    px_notify_stopping();
     tn_log(TN_LOG_INFO, "server", "%s: stopping, at most %llu s",
            number == SIGINT ? "SIGINT" : "SIGTERM",
            (unsigned long long)((limits->stop_delay_ms + limits->stop_grace_ms + 999) / 1000));
@@ -191,6 +233,9 @@ static void on_signal(struct tn_signal *signal, int number)
     case SIGUSR1:
         px_workers_reopen_log(server->workers);
         break;
+    case SIGUSR2:
+        px_server_start_successor(server);
+        break;
     default:
         stop(server, number);
     }
@@ -198,7 +243,7 @@ static void on_signal(struct tn_signal *signal, int number)
 
 int px_server_open_signals(struct px_server *server)
 {
-    static const int numbers[PX_SERVER_SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+    static const int numbers[PX_SERVER_SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
     int error = tn_timer_open(&server->timer, &server->loop, on_timer);
 
     server->has_timer = !error;
@@ -244,6 +289,8 @@ int px_server_main(const struct px_server_options *options)
         return 1;
     }
     server->is_clean = true;
+    server->options = options;
+    px_taker_init(&server->taker);
     tn_json_init();
     error = tn_net_init();
     if (!error)

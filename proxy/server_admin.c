@@ -47,7 +47,11 @@ static int give_to_group(const char *path, const char *group)
 static int open_unix(struct px_server *server, const struct tn_api_options *options)
 {
     const char *path = server->config->admin_path;
-    int error = tn_api_open_unix(options, path, 0600, &server->admin_listener);
+    int error;
+
+    if (server->taker.admin_fd >= 0)
+        return px_taker_take_listener(server, options, path, &server->admin_listener);
+    error = tn_api_open_unix(options, path, 0600, &server->admin_listener);
 
     if (error == -EADDRINUSE)
         return px_server_fail(error, "admin unix:%s: a running process answers there already",

@@ -50,6 +50,8 @@ static int open_metrics(struct px_server *server, const struct px_address *addre
     *ret_listener = NULL;
     if (!address->text)
         return 0;
+    if (server->taker.metrics_fd >= 0)
+        return px_taker_take_listener(server, &options, NULL, ret_listener);
     error = tn_api_open_tcp(&options, (const struct sockaddr *)&address->sa, ret_listener);
     if (error && asprintf(ret_why, "metrics %s: %s", address->text,
                           error == -EADDRINUSE ? "the port is taken" : strerror(-error)) < 0)
@@ -62,8 +64,8 @@ int px_server_open_metrics(struct px_server *server)
     char *why = NULL;
     int error = open_metrics(server, &server->config->metrics, &why, &server->metrics_listener);
 
-    if (error)
-        px_server_fail(error, "%s", why ? why : strerror(-error));
+    if (error && why)
+        px_server_fail(error, "%s", why);
     free(why);
     return error;
 }

@@ -11,13 +11,15 @@
 #include "lib/net/control.h"
 #include "proxy/admin/admin.h"
 #include "proxy/admin/guard.h"
+#include "proxy/handover.h"
 #include "proxy/memory.h"
 #include "proxy/server.h"
 #include "proxy/worker/worker.h"
 
+#include <limits.h>
 #include <signal.h>
 
-#define PX_SERVER_SIGNALS 4
+#define PX_SERVER_SIGNALS 5
 
 enum px_server_stage {
     PX_SERVER_STARTING, /* until every endpoint was probed once, or PX_SERVER_READY_MS */
@@ -37,6 +39,8 @@ struct px_server_signal {
 };
 
 struct px_server {
+    const struct px_server_options *options;
+    char program[PATH_MAX]; /* ours, as it was at the start: perhaps another one by now */
     struct tn_loop loop;
     struct px_config *config; /* as at the start */
     struct px_registry *registry;
@@ -59,6 +63,11 @@ struct px_server {
     struct px_server_signal signals[PX_SERVER_SIGNALS];
     size_t signal_count;
     enum px_server_stage stage;
+    struct px_giver giver;
+    struct px_taker taker;
+    bool has_given_admin; /* the socket's file is another process's */
+    bool was_told_to_end; /* by a signal */
+    bool is_book_stopping;
     struct px_memory memory;
     struct tn_timer timer; /* of the stage */
     bool has_timer;
@@ -104,6 +113,14 @@ void px_server_settle_config(struct px_server *server);
 void px_server_become_ready(struct px_server *server);
 
 int px_server_open_signals(struct px_server *server);
+
+/* The loops stop now, then everything; no signal has asked for it. */
+void px_server_end(struct px_server *server);
+/* The same because it can't go on. */
+void px_server_fail_running(struct px_server *server);
+
+/* The program is started anew, to take over. */
+void px_server_start_successor(struct px_server *server);
 
 /* Accepts a server that started only half. */
 void px_server_close_parts(struct px_server *server);

@@ -1,6 +1,7 @@
 #include "proxy/server_parts.h"
 
 #include "lib/base/log.h"
+#include "proxy/notify.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -77,5 +78,9 @@ void px_server_become_ready(struct px_server *server)
     }
     server->admin.is_ready = true;
     warn_of_dead_versions(px_rulebook_snapshot(server->book));
-    fprintf(stderr, "%s\n", line);
+    if (!server->taker.is_taking)
+        fprintf(stderr, "%s\n", line);
+    else if (!px_taker_take(server, line))
+        return;
+    px_notify_ready();
 }

@@ -70,6 +70,7 @@ static int open_book(struct px_server *server)
         .clock = &tn_clock_system,
         .registry = NULL,
         .config = server->config,
+        .lock_fd = -1,
         .on_prepare = on_prepare,
         .on_snapshot = on_snapshot,
         .context = server,
@@ -81,9 +82,14 @@ static int open_book(struct px_server *server)
     if (error)
         return px_server_fail(error, "out of memory");
     filled.registry = server->registry;
+    filled.inheritance = json_object_get(server->taker.state, "inheritance");
+    filled.lock_fd = server->taker.lock_fd;
+    server->taker.lock_fd = -1;
     error = px_rulebook_open(&filled, &why, &server->book);
     if (error)
         px_server_fail(error, "%s", why ? why : strerror(-error));
+    else if (server->taker.is_taking)
+        px_handover_apply(server->taker.state, px_rulebook_snapshot(server->book));
     free(why);
     return error;
 }
@@ -107,6 +113,8 @@ static int init_admin(struct px_server *server, uint32_t threads)
         .loop_count = threads,
         .started_ns = clock->monotonic_ns(clock->context),
         .started_wall_ns = clock->wall_ns(clock->context),
+        .on_takeover = px_giver_on_takeover,
+        .on_takeover_context = server,
     };
     return 0;
 }
@@ -149,34 +157,34 @@ static void on_look(void *context)
     px_workers_heard(server->workers);
 }
 
-static void prepare(void *workers, struct px_snapshot *snapshot,
+static void prepare(void *server, struct px_snapshot *snapshot,
                     void (*on_prepared)(void *context, int error), void *context)
 {
-    px_workers_prepare(workers, snapshot, on_prepared, context);
+    px_workers_prepare(((struct px_server *)server)->workers, snapshot, on_prepared, context);
 }
 
-static void publish(void *workers, struct px_snapshot *snapshot, void (*on_switched)(void *context),
+static void publish(void *server, struct px_snapshot *snapshot, void (*on_switched)(void *context),
                     void *context)
 {
-    px_workers_publish(workers, snapshot, on_switched, context);
+    px_taker_publish(server, snapshot, on_switched, context);
 }
 
-static void collect(void *workers, void (*on_stats)(void *context, struct px_stats *stats),
+static void collect(void *server, void (*on_stats)(void *context, struct px_stats *stats),
                     void *context)
 {
-    px_workers_collect(workers, on_stats, context);
+    px_workers_collect(((struct px_server *)server)->workers, on_stats, context);
 }
 
-static void collect_ledgers(void *workers, void (*on_stats)(void *context, struct px_stats *stats),
+static void collect_ledgers(void *server, void (*on_stats)(void *context, struct px_stats *stats),
                             void *context)
 {
-    px_workers_collect_ledgers(workers, on_stats, context);
+    px_workers_collect_ledgers(((struct px_server *)server)->workers, on_stats, context);
 }
 
-static void break_off(void *workers, const struct px_selection *selection,
+static void break_off(void *server, const struct px_selection *selection,
                       void (*on_done)(void *context, uint32_t count), void *context)
 {
-    px_workers_break_off(workers, selection, on_done, context);
+    px_workers_break_off(((struct px_server *)server)->workers, selection, on_done, context);
 }
 
 /* No thread runs yet, and nothing is left to be bound: from here on nobody here can be root. */
@@ -206,6 +214,9 @@ static int open_workers(struct px_server *server, uint32_t threads)
         .thread_count = threads,
         .proxy_id = server->proxy_id,
         .snapshot = px_rulebook_snapshot(server->book),
+        .sockets = server->taker.sockets,
+        .socket_count = server->taker.socket_count,
+        .is_held = server->taker.is_taking,
         .on_unused = on_unused,
         .on_failing = on_failing,
         .on_bound = on_bound,
@@ -226,7 +237,7 @@ static int open_workers(struct px_server *server, uint32_t threads)
                                                     .collect = collect,
                                                     .collect_ledgers = collect_ledgers,
                                                     .break_off = break_off,
-                                                    .workers = server->workers};
+                                                    .workers = server};
     px_rulebook_attach(server->book, &server->admin.publisher);
     return 0;
 }
@@ -301,8 +312,15 @@ int px_server_start(struct px_server *server, const struct px_server_options *op
     tn_random_init_system(&server->random);
     server->proxy_id = tn_random_u64(&server->random);
     error = load_config(server, options->config_path);
+    if (!error && options->is_takeover)
+        error = px_taker_ask(server, options->takeover_address);
     if (error)
         return error;
+    if (server->taker.is_taking) /* to those behind us the same proxy as before */
+        server->proxy_id =
+            (uint64_t)json_integer_value(json_object_get(server->taker.state, "proxy"));
+    if (!realpath("/proc/self/exe", server->program))
+        server->program[0] = '\0';
     threads = server->config->threads > 0 ? server->config->threads : px_cpus_usable();
     error = become_user(server);
     if (!error)
@@ -326,5 +344,8 @@ int px_server_start(struct px_server *server, const struct px_server_options *op
         error = open_workers(server, threads);
     if (!error)
         error = open_memory(server);
+    if (!error)
+        error = px_taker_open(server);
+    px_taker_forget(&server->taker);
     return error;
 }

@@ -88,6 +88,7 @@ static bool start_exchange(struct tn_api_connection *connection)
         return false;
     }
     exchange->connection = connection;
+    connection->has_asked = true;
     exchange->call.head = &exchange->head;
     exchange->call.peer = &exchange->peer;
     connection->exchange = exchange;

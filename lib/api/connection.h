@@ -57,6 +57,7 @@ struct tn_api_connection {
     enum tn_api_state state;
     bool is_processing; /* the loop that reads requests is on the stack */
     bool has_eof;
+    bool has_asked;   /* a request, at some time */
     bool close_after; /* no request after this one */
     char *in;
     size_t in_len, in_size;

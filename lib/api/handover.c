@@ -18,29 +18,29 @@ int tn_api_start(struct tn_api_server *server)
     return tn_listener_start(&server->listener);
 }
 
-/* Who asks nothing at the moment comes again, to the other process. */
+/* Each may have sent a request just now: it is answered, and the last one. */
 void tn_api_retire(struct tn_api_server *server)
 {
     struct tn_list *node;
-    struct tn_list *next;
 
     tn_listener_release(&server->listener);
-    for (node = server->connections.next; node != &server->connections; node = next) {
-        struct tn_api_connection *connection =
+    TN_LIST_FOR_EACH (node, &server->connections)
+        TN_CONTAINER_OF(node, struct tn_api_connection, node)->close_after = true;
+}
+
+bool tn_api_is_busy(const struct tn_api_server *server)
+{
+    struct tn_list *node;
+
+    TN_LIST_FOR_EACH (node, &server->connections) {
+        const struct tn_api_connection *connection =
             TN_CONTAINER_OF(node, struct tn_api_connection, node);
 
-        next = node->next;
-        switch (connection->state) {
-        case TN_API_HEAD:
-        case TN_API_BODY:
-        case TN_API_PENDING:
-        case TN_API_SENDING:
-            connection->close_after = true;
-            break;
-        default:
-            tn_api_connection_close(connection);
-        }
+        if (connection->state != TN_API_CLOSED &&
+            !(connection->state == TN_API_IDLE && connection->has_asked))
+            return true;
     }
+    return false;
 }
 
 int tn_api_upgrade(struct tn_api_call *call, const char *protocol, int *ret_fd)

@@ -20,9 +20,12 @@ int tn_api_start(struct tn_api_server *server);
 /* The listening socket; still the server's. */
 int tn_api_descriptor(const struct tn_api_server *server);
 
-/* The socket is another process's from now on: closed here, its file stays. Idle connections are
- * closed, others after their answer. tn_api_close() is still to be called. */
+/* The socket is another process's from now on: closed here, its file stays. Connections are closed
+ * after their next answer. tn_api_close() is still to be called. */
 void tn_api_retire(struct tn_api_server *server);
+
+/* Somebody waits for an answer, or has connected and may be about to ask. */
+bool tn_api_is_busy(const struct tn_api_server *server);
 
 /*
  * Ends the call with 101 and makes its connection a plain socket: ret_fd, the caller's. Bytes that

@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+
+#define AGAIN_PAUSE_MS 50
 
 void tn_client_init(struct tn_client *client, const char *option, const char *environment,
                     const struct tn_clock *clock)
@@ -53,8 +56,8 @@ int tn_client_connect(struct tn_client *client, uint64_t deadline_ns, int *ret_f
     return r;
 }
 
-int tn_client_call(struct tn_client *client, const struct tn_client_request *request,
-                   struct tn_client_answer *ret_answer)
+static int call_once(struct tn_client *client, const struct tn_client_request *request,
+                     struct tn_client_answer *ret_answer)
 {
     uint64_t deadline_ns =
         client->clock->monotonic_ns(client->clock->context) + client->timeout_ms * 1000000;
@@ -65,6 +68,21 @@ int tn_client_call(struct tn_client *client, const struct tn_client_request *req
         return r;
     r = tn_client_exchange(client, fd, deadline_ns, request, ret_answer);
     close(fd);
+    return r;
+}
+
+int tn_client_call(struct tn_client *client, const struct tn_client_request *request,
+                   struct tn_client_answer *ret_answer)
+{
+    const struct timespec pause = {.tv_nsec = AGAIN_PAUSE_MS * 1000000};
+    unsigned left = TN_CLIENT_AGAIN_MS / AGAIN_PAUSE_MS;
+    int r = call_once(client, request, ret_answer);
+
+    while (r == 0 && ret_answer->status == 503 && ret_answer->is_again && left-- > 0) {
+        tn_client_answer_deinit(ret_answer);
+        nanosleep(&pause, NULL);
+        r = call_once(client, request, ret_answer);
+    }
     return r;
 }
 

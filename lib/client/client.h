@@ -3,13 +3,14 @@
  * answer; blocking.
  *
  * Not for traffic (proxy/upstream) and not for event streams (events.h).
- * Shapes: one connection for each call. The answer's body is terminated, at most
- * TN_CLIENT_BODY_MAX. A token is shown on TCP only. Units: ms. Errors: those of address.h; of
- * connect (-ENOENT nothing there, -ECONNREFUSED nobody listens, -EACCES); -ETIMEDOUT; -EPROTO not
- * HTTP; -ECONNRESET closed before the answer was complete; -EMSGSIZE body too large; -ENOKEY TCP
- * without a token; -ENOMEM. A status such as 409 is no error: the answer carries it. Ownership: the
- * caller frees answers; the client owns nothing but numbers and borrows its texts. Threads: one at
- * a time for each client.
+ * Shapes: one connection for each call. A server that is too busy, or that another process has just
+ * taken over from, says 503 with Retry-After: it is asked again for TN_CLIENT_AGAIN_MS. The
+ * answer's body is terminated, at most TN_CLIENT_BODY_MAX. A token is shown on TCP only. Units: ms.
+ * Errors: those of address.h; of connect (-ENOENT nothing there, -ECONNREFUSED nobody listens,
+ * -EACCES); -ETIMEDOUT; -EPROTO not HTTP; -ECONNRESET closed before the answer was complete;
+ * -EMSGSIZE body too large; -ENOKEY TCP without a token; -ENOMEM. A status such as 409 is no error:
+ * the answer carries it. Ownership: the caller frees answers; the client owns nothing but numbers
+ * and borrows its texts. Threads: one at a time for each client.
  */
 #ifndef TN_CLIENT_CLIENT_H
 #define TN_CLIENT_CLIENT_H
@@ -23,6 +24,7 @@
 
 #define TN_CLIENT_BODY_MAX ((size_t)16 * 1024 * 1024)
 #define TN_CLIENT_TIMEOUT_MS 10000
+#define TN_CLIENT_AGAIN_MS 2000
 
 struct tn_client {
     struct tn_client_place places[TN_CLIENT_PLACES_MAX];
@@ -51,7 +53,8 @@ struct tn_client_request {
 
 struct tn_client_answer {
     unsigned status;
-    char *body; /* terminated; "" when there was none */
+    bool is_again; /* the server says when to try again */
+    char *body;    /* terminated; "" when there was none */
     size_t body_len;
 };
 

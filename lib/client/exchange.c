@@ -110,11 +110,17 @@ static int take_body(struct reader *reader, const struct tn_http_step *step)
     return 0;
 }
 
+static void take_head(struct reader *reader)
+{
+    reader->answer.status = reader->head.status;
+    reader->answer.is_again = tn_http_find_name(&reader->head, TN_STR("retry-after"), NULL) > 0;
+}
+
 static int take_step(struct reader *reader, const struct tn_http_step *step)
 {
     reader->start += step->used;
     if (step->events & TN_HTTP_STEP_HEAD)
-        reader->answer.status = reader->head.status;
+        take_head(reader);
     if (step->events & TN_HTTP_STEP_BODY) {
         int r = take_body(reader, step);
         if (r < 0)

@@ -23,11 +23,32 @@ static int tell_holder(int fd, const char *path, char **ret_why)
     return tn_journal_fail(ret_why, -EAGAIN, "%s is in use by another process", path);
 }
 
+/* Only for the message above: that it fails on a full disk does no harm. */
+void tn_journal_sign_lock(int fd)
+{
+    char pid[24];
+    int len = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+
+    if (ftruncate(fd, 0) == 0 && pwrite(fd, pid, (size_t)len, 0) < 0)
+        errno = 0;
+}
+
+bool tn_journal_is_lock_of(int fd, const char *path)
+{
+    char lock_path[4096];
+    struct stat passed;
+    struct stat named;
+
+    return fd >= 0 &&
+           snprintf(lock_path, sizeof(lock_path), "%s.lock", path) < (int)sizeof(lock_path) &&
+           fstat(fd, &passed) == 0 && stat(lock_path, &named) == 0 &&
+           passed.st_dev == named.st_dev && passed.st_ino == named.st_ino &&
+           flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
 int tn_journal_lock(const char *path, int *ret_fd, char **ret_why)
 {
     char lock_path[4096];
-    char pid[24];
-    int len;
     int fd;
     int error;
 
@@ -47,10 +68,7 @@ int tn_journal_lock(const char *path, int *ret_fd, char **ret_why)
         close(fd);
         return error;
     }
-    /* Only for the message above: that it fails on a full disk does no harm. */
-    len = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
-    if (ftruncate(fd, 0) == 0 && pwrite(fd, pid, (size_t)len, 0) < 0)
-        errno = 0;
+    tn_journal_sign_lock(fd);
     *ret_fd = fd;
     return 0;
 }

@@ -67,24 +67,42 @@ static int load(struct tn_journal *journal, tn_journal_record_fn *on_record, voi
 int tn_journal_open(const char *path, tn_journal_record_fn *on_record, void *context,
                     size_t *ret_cut_bytes, char **ret_why, struct tn_journal **ret_journal)
 {
+    const struct tn_journal_options options = {
+        .path = path, .on_record = on_record, .context = context, .lock_fd = -1};
+
+    return tn_journal_open_with(&options, ret_cut_bytes, ret_why, ret_journal);
+}
+
+int tn_journal_open_with(const struct tn_journal_options *options, size_t *ret_cut_bytes,
+                         char **ret_why, struct tn_journal **ret_journal)
+{
     struct tn_journal *journal = calloc(1, sizeof(*journal));
     int error;
 
-    if (!journal)
+    if (!journal) {
+        if (options->lock_fd >= 0)
+            close(options->lock_fd);
         return tn_journal_fail(ret_why, -ENOMEM, "no memory");
-    journal->fd = journal->lock_fd = -1;
-    journal->path = strdup(path);
+    }
+    journal->fd = -1;
+    journal->lock_fd = options->lock_fd;
+    journal->path = strdup(options->path);
     if (!journal->path) {
         error = tn_journal_fail(ret_why, -ENOMEM, "no memory");
         goto fail;
     }
-    error = tn_journal_lock(path, &journal->lock_fd, ret_why);
+    if (!tn_journal_is_lock_of(journal->lock_fd, journal->path)) {
+        if (journal->lock_fd >= 0)
+            close(journal->lock_fd);
+        journal->lock_fd = -1;
+        error = tn_journal_lock(journal->path, &journal->lock_fd, ret_why);
+        if (error)
+            goto fail;
+    }
+    error = open_file(journal->path, &journal->fd, ret_why);
     if (error)
         goto fail;
-    error = open_file(path, &journal->fd, ret_why);
-    if (error)
-        goto fail;
-    error = load(journal, on_record, context, ret_cut_bytes, ret_why);
+    error = load(journal, options->on_record, options->context, ret_cut_bytes, ret_why);
     if (error)
         goto fail;
     *ret_journal = journal;
@@ -254,6 +272,16 @@ int tn_journal_compact(struct tn_journal *journal, uint64_t from, char **ret_why
     free(temporary);
     free(bytes);
     return error;
+}
+
+int tn_journal_lock_descriptor(const struct tn_journal *journal)
+{
+    return journal->lock_fd;
+}
+
+void tn_journal_claim(struct tn_journal *journal)
+{
+    tn_journal_sign_lock(journal->lock_fd);
 }
 
 uint64_t tn_journal_size(const struct tn_journal *journal)

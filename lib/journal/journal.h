@@ -37,6 +37,26 @@ int tn_journal_open(const char *path, tn_journal_record_fn *on_record, void *con
                     size_t *ret_cut_bytes, char **ret_why, struct tn_journal **ret_journal);
 
 /*
+ * The same with a lock that another process, which has the file open, passed on: lock_fd, a
+ * duplicate of its descriptor, taken over in any case. As long as either has it, nobody else gets
+ * the lock. A lock of another file, or -1, is as none. Only one of both may write.
+ */
+struct tn_journal_options {
+    const char *path;
+    tn_journal_record_fn *on_record;
+    void *context;
+    int lock_fd;
+};
+int tn_journal_open_with(const struct tn_journal_options *options, size_t *ret_cut_bytes,
+                         char **ret_why, struct tn_journal **ret_journal);
+
+/* To be passed on; still the journal's. */
+int tn_journal_lock_descriptor(const struct tn_journal *journal);
+
+/* The lock was another process's: from here on messages name this one. */
+void tn_journal_claim(struct tn_journal *journal);
+
+/*
  * One record more; durable when it returns 0. The record must be without "\n" and not empty
  * (-EINVAL). After a failure that could not be undone, every call first tries to undo it.
  */

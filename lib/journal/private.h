@@ -35,6 +35,10 @@ int tn_journal_read_lines(const char *path, struct tn_str text, tn_journal_recor
  */
 
 int tn_journal_lock(const char *path, int *ret_fd, char **ret_why);
+/* The process's number into the lock's file. */
+void tn_journal_sign_lock(int fd);
+/* False for -1, for a lock that is another one's, or whose file was replaced. */
+bool tn_journal_is_lock_of(int fd, const char *path);
 int tn_journal_read_file(const char *path, int fd, char **ret_bytes, size_t *ret_len,
                          char **ret_why);
 /* All of the file from this byte up to size. *ret_bytes: malloc'd. */

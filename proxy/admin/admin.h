@@ -35,6 +35,9 @@ struct px_admin {
     bool is_ready;               /* the first probes are in */
     bool is_stopping;            /* readyz says so */
     bool is_over;                /* the loops have stopped: nobody to ask for counters */
+    /* POST /v1/takeover by ourselves or root: it answers. body: borrowed. May be NULL. */
+    void (*on_takeover)(void *context, struct tn_api_call *call, const json_t *body);
+    void *on_takeover_context;
 
     /* private */
     uint32_t collecting; /* calls that wait for counters */

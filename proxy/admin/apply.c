@@ -309,7 +309,8 @@ static void on_prepared(void *context, int error)
     if (!error)
         px_change_set_answer(book, change);
     if (!change->answer || px_change_make_record(book, change) != 0) {
-        px_change_refuse(change, 503, "out of memory; nothing was changed");
+        if (!change->detail)
+            px_change_refuse(change, 503, "out of memory; nothing was changed");
         give_up(book);
         return;
     }
@@ -323,19 +324,17 @@ static void prepare(struct px_rulebook *book)
 {
     struct px_snapshot *snapshot = book->current->work->snapshot;
     char *why = NULL;
-    int error = book->options.on_prepare
-                    ? book->options.on_prepare(book->options.context, snapshot, &why)
-                    : 0;
+    int error = 0;
 
-    if (error && why) {
+    if (book->options.on_prepare)
+        error = book->options.on_prepare(book->options.context, snapshot, &why);
+    if (error && why)
         px_change_refuse(book->current, 422, "%s; nothing was changed", why);
-        give_up(book);
-    } else if (error) {
-        on_prepared(book, error);
-    } else {
-        book->publisher.prepare(book->publisher.workers, snapshot, on_prepared, book);
-    }
     free(why);
+    if (error)
+        on_prepared(book, error);
+    else
+        book->publisher.prepare(book->publisher.workers, snapshot, on_prepared, book);
 }
 
 void px_apply_run(struct px_rulebook *book)
@@ -370,9 +369,8 @@ void px_apply_run(struct px_rulebook *book)
     work->wall_ns = wall_ns(book);
     work->revision = work->is_changed ? px_change_next_revision(book) : book->revision;
     work->previous = book->revision;
-    if (build(book, change) != 0) {
+    if (build(book, change) != 0)
         finish(book);
-        return;
-    }
-    prepare(book);
+    else
+        prepare(book);
 }

@@ -9,6 +9,7 @@
 #define PX_ADMIN_CHANGE_H
 
 #include "lib/net/control.h"
+#include "proxy/admin/handover.h"
 #include "proxy/admin/history.h"
 #include "proxy/admin/modes.h"
 #include "proxy/admin/recorder.h"
@@ -54,6 +55,7 @@ struct px_rulebook {
     void (*on_changed)(void *context, const struct px_change *change); /* may be NULL */
     void *on_changed_context;
     bool is_attached;
+    struct px_passing passing;
     bool is_stopping;
     void (*on_idle)(void *context);
     void *on_idle_context;

@@ -49,7 +49,8 @@ static void arm(struct px_rulebook *book)
 
         least = left < least ? left : least;
     }
-    if (least == UINT64_MAX || !book->is_attached || book->is_stopping)
+    if (least == UINT64_MAX || !book->is_attached || book->is_stopping || book->passing.is_guest ||
+        book->passing.is_bequeathed)
         return;
     least = (least + 999999) / 1000000;
     tn_timer_start(&book->drains, least < LOOK_MS ? least : LOOK_MS, 0);

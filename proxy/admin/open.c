@@ -9,12 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 /* The start is a change like others, from what the store holds to what is in force. */
 struct opening {
     struct px_rulebook *book;
     struct px_change *change;
-    json_t *last; /* the store's last record, or NULL */
+    json_t *last;      /* the store's last record, or what is in force elsewhere, or NULL */
+    bool is_unwritten; /* the store does not have it */
     char **ret_why;
 };
 
@@ -128,8 +130,10 @@ int px_open_record(struct px_rulebook *book, json_t *record)
 
     if (!entry)
         return -ENOMEM;
-    if (recorder->store && recorder->count == 0 &&
-        px_store_append_now(recorder->store, record, &why) == 0) {
+    if (recorder->store && book->passing.is_guest) {
+        px_recorder_put(recorder, json_incref(record), true, NULL, NULL);
+    } else if (recorder->store && recorder->count == 0 &&
+               px_store_append_now(recorder->store, record, &why) == 0) {
         entry->is_durable = true;
     } else if (recorder->store) {
         px_recorder_put_failed(recorder, json_incref(record), why);
@@ -143,7 +147,8 @@ static int record(struct opening *opening)
 {
     struct px_change_work *work = opening->change->work;
 
-    if (!work->is_changed && json_equal(work->hashes, json_object_get(opening->last, "file")))
+    if (!work->is_changed && !opening->is_unwritten &&
+        json_equal(work->hashes, json_object_get(opening->last, "file")))
         return 0;
     work->record = px_change_record(opening->book, opening->change);
     return work->record ? px_open_record(opening->book, work->record) : -ENOMEM;
@@ -196,6 +201,23 @@ static int keep_ttls(struct opening *opening)
     return work->ttls ? 0 : -ENOMEM;
 }
 
+/* Where the store says the same as the other process, it says more. */
+static void inherit(struct opening *opening)
+{
+    json_t *record = json_object_get(opening->book->options.inheritance, "record");
+    const json_t *last = opening->last;
+
+    if (!record ||
+        (last &&
+         json_equal(json_object_get(last, "revision"), json_object_get(record, "revision")) &&
+         json_equal(json_object_get(last, "rules"), json_object_get(record, "rules")) &&
+         json_is_true(json_object_get(opening->book->options.inheritance, "durable"))))
+        return;
+    json_decref(opening->last);
+    opening->last = json_incref(record);
+    opening->is_unwritten = opening->book->recorder.store != NULL;
+}
+
 static int run(struct opening *opening)
 {
     struct px_rulebook *book = opening->book;
@@ -204,15 +226,19 @@ static int run(struct opening *opening)
 
     opening->change->what = "start";
     if (book->config->store_file) {
-        error = px_store_open(book->config->store_file, &book->history, opening->ret_why,
-                              &opening->last, &book->recorder.store);
+        error =
+            px_store_open_locked(book->config->store_file, book->options.lock_fd, &book->history,
+                                 opening->ret_why, &opening->last, &book->recorder.store);
         if (error)
             return refuse(opening, error, "%s: %s", book->config->store_file, strerror(-error));
         book->recorder.is_durable = true;
-        error = opening->last ? px_open_expire(book, &opening->last) : 0;
+        error = opening->last && !book->passing.is_guest ? px_open_expire(book, &opening->last) : 0;
         if (error)
             return refuse(opening, error, "out of memory");
+    } else if (book->options.lock_fd >= 0) {
+        close(book->options.lock_fd);
     }
+    inherit(opening);
     work->notes = json_array();
     work->hashes = px_hashes_of(book->config);
     work->unbound = json_object_get(opening->last, "unbound")
@@ -256,6 +282,7 @@ static struct px_rulebook *new_book(const struct px_rulebook_options *options)
     book->is_reload_ok = true;
     book->reloaded_wall_ns = options->clock->wall_ns(options->clock->context);
     book->config = px_config_ref(options->config);
+    book->passing.is_guest = options->inheritance != NULL;
     tn_list_init(&book->waiting);
     tn_list_init(&book->done);
     tn_timer_open(&book->turn, options->control, px_rulebook_on_turn);
@@ -263,6 +290,7 @@ static struct px_rulebook *new_book(const struct px_rulebook_options *options)
     tn_timer_open(&book->ttl_timer, options->control, px_ttls_on_timer);
     px_recorder_init(&book->recorder, options->control, px_rulebook_on_written,
                      px_rulebook_on_recorder_idle, book);
+    px_recorder_hold(&book->recorder, book->passing.is_guest);
     return book;
 }
 

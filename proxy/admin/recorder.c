@@ -67,6 +67,8 @@ static void write_first(struct px_recorder *recorder)
 {
     assert(!recorder->is_writing);
     tn_timer_stop(&recorder->retry);
+    if (recorder->is_held)
+        return;
     if (px_store_append(recorder->store, recorder->loop, first_of(recorder)->json, on_written,
                         recorder) == 0)
         recorder->is_writing = true;
@@ -250,6 +252,25 @@ bool px_recorder_withdraw(struct px_recorder *recorder, const void *context)
 bool px_recorder_is_idle(const struct px_recorder *recorder)
 {
     return !recorder->is_writing && recorder->count == 0;
+}
+
+void px_recorder_hold(struct px_recorder *recorder, bool is_held)
+{
+    recorder->is_held = is_held;
+    if (!is_held && recorder->count > 0 && !recorder->is_writing)
+        start_retry(recorder, 0);
+}
+
+void px_recorder_forget(struct px_recorder *recorder)
+{
+    assert(!recorder->is_writing);
+    tn_timer_stop(&recorder->retry);
+    while (recorder->count > 0) {
+        tell(first_of(recorder), -ECANCELED, "another process took over, and records it");
+        drop(recorder, first_of(recorder));
+    }
+    px_store_close(recorder->store);
+    recorder->store = NULL;
 }
 
 void px_recorder_init(struct px_recorder *recorder, struct tn_loop *loop,

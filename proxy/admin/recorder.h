@@ -32,6 +32,7 @@ struct px_recorder {
     bool is_durable; /* all that is in force is written */
     bool is_writing;
     bool is_stopping;
+    bool is_held;
     uint64_t retry_ms; /* 0: nothing failed */
     struct tn_timer retry;
     struct tn_timer patience;
@@ -62,6 +63,13 @@ bool px_recorder_withdraw(struct px_recorder *recorder, const void *context);
 
 /* Nothing is being written, and nothing waits for it. */
 bool px_recorder_is_idle(const struct px_recorder *recorder);
+
+/* Nothing is begun to be written, until it is let go on. */
+void px_recorder_hold(struct px_recorder *recorder, bool is_held);
+
+/* While it is not writing: another process records what is in force. Whoever waits hears that it is
+ * not recorded here (-ECANCELED); the store is closed. */
+void px_recorder_forget(struct px_recorder *recorder);
 
 /* Everything is tried once more, at once, and then given up; then on_idle. */
 void px_recorder_stop(struct px_recorder *recorder);

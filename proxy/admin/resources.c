@@ -126,6 +126,8 @@ static void on_done(struct px_change *change)
         tn_api_answer_json_or(asked->call, 200, change->answer, px_change_brief(change, brief));
         change->answer = NULL;
     } else {
+        if (change->is_for_successor)
+            tn_api_add_field(asked->call, "Retry-After: 1\r\n");
         tn_api_problem_json(asked->call, change->status,
                             change->detail ? change->detail : "out of memory", change->errors);
         change->errors = NULL;
@@ -370,6 +372,7 @@ const struct tn_api_route px_admin_routes[] = {
     {TN_HTTP_PUT, "/v1/mirror", TN_API_OPERATE, TN_API_JSON, put_mirror},
     {TN_HTTP_POST, "/v1/route", TN_API_OPERATE, TN_API_JSON, post_route},
     {TN_HTTP_POST, "/v1/reload", TN_API_OPERATE, TN_API_JSON, post_reload},
+    {TN_HTTP_POST, "/v1/takeover", TN_API_OPERATE, TN_API_JSON, px_admin_post_takeover},
     {TN_HTTP_GET, "/v1/explain", TN_API_READ, 0, px_admin_get_explain},
     {TN_HTTP_POST, "/v1/promote", TN_API_OPERATE, TN_API_JSON, post_promote},
     {TN_HTTP_POST, "/v1/abort", TN_API_OPERATE, TN_API_JSON, post_abort},

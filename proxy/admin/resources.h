@@ -9,6 +9,7 @@
 #include "lib/api/json.h"
 #include "proxy/admin/admin.h"
 
+tn_api_handler_fn px_admin_post_takeover;
 tn_api_handler_fn px_admin_get_status, px_admin_get_rules, px_admin_get_share, px_admin_get_explain;
 tn_api_handler_fn px_admin_get_history, px_admin_get_mirror_report, px_admin_get_mirror_pairs;
 tn_api_handler_fn px_admin_get_lease, px_admin_put_lease;

@@ -49,7 +49,7 @@ void px_rulebook_on_turn(struct tn_timer *timer)
         if (next->is_urgent && book->is_recording && !next->is_dry_run)
             px_apply_give_way(book, next);
     }
-    if (!book->current && book->waiting_count > 0) {
+    if (!book->current && book->waiting_count > 0 && !book->passing.is_held) {
         book->current = TN_CONTAINER_OF(book->waiting.next, struct px_change, node);
         tn_list_remove(&book->current->node);
         book->waiting_count--;
@@ -76,7 +76,9 @@ static void enqueue(struct px_rulebook *book, struct px_change *change)
 void px_rulebook_submit(struct px_rulebook *book, struct px_change *change)
 {
     change->revision = book->revision;
-    if (book->is_stopping || !book->is_attached)
+    if (book->passing.is_bequeathed && !change->is_of_successor)
+        px_rulebook_refuse_bequeathed(book, change);
+    else if (book->is_stopping || !book->is_attached || book->passing.is_guest)
         px_change_refuse(change, 503, "turnout is %s", book->is_stopping ? "stopping" : "starting");
     else if (book->waiting_count >= PX_CHANGES_MAX * (change->is_urgent ? 2 : 1))
         px_change_refuse(change, 503, "too many changes are waiting");
@@ -86,6 +88,9 @@ void px_rulebook_submit(struct px_rulebook *book, struct px_change *change)
         enqueue(book, change);
     }
     px_rulebook_start_turn(book);
+    if (book->passing.is_held && change->is_urgent && !change->is_dry_run && !change->status &&
+        book->passing.on_urgent)
+        book->passing.on_urgent(book->passing.context);
 }
 
 /* --- the rest ----------------------------------------------------------------------------------
@@ -160,7 +165,10 @@ void px_rulebook_stop(struct px_rulebook *book, void (*on_idle)(void *context), 
     tn_timer_stop(&book->ttl_timer);
     book->on_idle = on_idle;
     book->on_idle_context = context;
-    px_recorder_stop(&book->recorder);
+    if (book->passing.is_guest)
+        px_recorder_forget(&book->recorder); /* the store was never ours */
+    else
+        px_recorder_stop(&book->recorder);
     px_rulebook_start_turn(book);
 }
 
@@ -212,6 +220,7 @@ void px_rulebook_close(struct px_rulebook *book, void (*on_closed_fn)(void *cont
     json_decref(book->ttl_deadlines);
     json_decref(book->owners);
     json_decref(book->shadowed);
+    free(book->passing.refusal);
     px_history_deinit(&book->history);
     for (uint32_t i = 0; i < PX_RULES_MAX; i++)
         free(book->baselines[i]);

@@ -7,11 +7,9 @@
  * counters that the new shares start from → answer. Changes wait in a queue and are computed one by
  * one, each from what the one before it left. What can't be recorded is not applied. An urgent
  * change (abort, cut, drain) waits for no disk: it goes ahead of the queue, sends away a change
- * that is just being recorded (412), is published first and recorded then; if that fails, the
- * answer says so and it is tried again (recorder.h). The guard aborts a rule with
- * px_rulebook_abort(). Shapes: the revision grows by one with each change of rules (or of what a
- * reload applies). Without a store nothing survives a restart and `durable` is false. Units: wall
- * time in ns. Errors: 0 or negative errno with a text (malloc'd); a change is answered with a
+ * that is just being recorded (412), is published first and recorded then (recorder.h). Shapes: the
+ * revision grows by one with each change (or reload). Without a store nothing survives a restart.
+ * Units: ns. Errors: 0 or negative errno with a text (malloc'd); a change is answered with a
  * status as HTTP has it: 200, 412 stale, 422 not possible, 500, 503 stopping or full queue, 507
  * full disk. Ownership: px_rulebook_open … px_rulebook_close; the current snapshot is the book's
  * until then. Callbacks: from the loop, never from inside the call. Threads: control.
@@ -28,7 +26,6 @@
 #define PX_CHANGES_MAX 64 /* waiting */
 
 struct px_rulebook;
-
 /* What happens to a snapshot: px_workers_prepare, _publish, _collect and _break_off, or a test's.
  */
 struct px_publisher {
@@ -51,13 +48,15 @@ struct px_rulebook_options {
     const struct tn_clock *clock;
     struct px_registry *registry;
     struct px_config *config; /* as loaded; a reference of its own is taken */
-    /* A snapshot may be published: whoever needs something for it, or for its config, sets it
-     * aside. An error refuses the change, with a sentence (malloc'd) or as out of memory. Either
-     * way on_snapshot follows, of this one or of the one that stays. May be NULL. */
+    /* A snapshot may be published: what it or its config needs is set aside. An error, as out of
+     * memory or with a sentence (malloc'd), refuses the change. on_snapshot follows. May be NULL.
+     */
     int (*on_prepare)(void *context, const struct px_snapshot *snapshot, char **ret_why);
     /* This one is in force: the prober's turn, before others go. May be NULL. */
     void (*on_snapshot)(void *context, const struct px_snapshot *snapshot);
     void *context;
+    const json_t *inheritance; /* of another process (handover.h), or NULL */
+    int lock_fd;               /* of its store, taken over in any case; or -1 */
 };
 
 /* Reads the store, joins it with the file, builds the first snapshot and records it. */
@@ -135,9 +134,10 @@ struct px_change {
     size_t yaml_len;
     char *author; /* malloc'd, taken over, or NULL */
     char *reason;
-    json_t *peer;      /* peer.h, taken over; NULL: turnout itself */
-    int64_t ttl_ms;    /* it goes back by itself after that; 0: never */
-    bool is_take_over; /* rules in somebody's care, too */
+    json_t *peer;         /* peer.h, taken over; NULL: turnout itself */
+    int64_t ttl_ms;       /* it goes back by itself after that; 0: never */
+    bool is_take_over;    /* rules in somebody's care, too */
+    bool is_of_successor; /* was made by the process that took over */
     bool is_urgent;
     bool is_dry_run;
     bool has_if_revision;
@@ -147,10 +147,11 @@ struct px_change {
 
     /* the answer */
     unsigned status;
-    char *detail;      /* of a refusal */
-    json_t *errors;    /* several messages of the parser, or NULL */
-    json_t *answer;    /* of 200 */
-    uint64_t revision; /* that is in force now */
+    char *detail;          /* of a refusal */
+    json_t *errors;        /* several messages of the parser, or NULL */
+    json_t *answer;        /* of 200 */
+    uint64_t revision;     /* that is in force now */
+    bool is_for_successor; /* refused: ask that one */
 
     struct px_change_work *work; /* private */
     struct tn_list node;

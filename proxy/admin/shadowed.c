@@ -47,7 +47,7 @@ void px_shadowed_save(struct px_rulebook *book)
     json_t *record = NULL;
     char *why = NULL;
 
-    if (!book->recorder.store || !book->is_shadowed_unsaved)
+    if (!book->recorder.store || !book->is_shadowed_unsaved || book->passing.is_guest)
         return;
     record = px_shadowed_record(book);
     if (!record || px_store_append_now(book->recorder.store, record, &why) != 0)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Where the first record of a revision begins. */
 struct px_store_mark {
@@ -120,14 +121,35 @@ static int on_record(void *context, unsigned line, struct tn_str text, char **re
 int px_store_open(const char *path, struct px_history *history, char **ret_why, json_t **ret_last,
                   struct px_store **ret_store)
 {
+    return px_store_open_locked(path, -1, history, ret_why, ret_last, ret_store);
+}
+
+int px_store_lock_descriptor(const struct px_store *store)
+{
+    return tn_journal_lock_descriptor(store->journal);
+}
+
+void px_store_claim(struct px_store *store)
+{
+    tn_journal_claim(store->journal);
+}
+
+int px_store_open_locked(const char *path, int lock_fd, struct px_history *history, char **ret_why,
+                         json_t **ret_last, struct px_store **ret_store)
+{
     struct px_store *store = calloc(1, sizeof(*store));
     struct reading reading = {.store = store, .history = history};
+    const struct tn_journal_options options = {
+        .path = path, .on_record = on_record, .context = &reading, .lock_fd = lock_fd};
     size_t cut = 0;
     int error;
 
-    if (!store)
+    if (!store) {
+        if (lock_fd >= 0)
+            close(lock_fd);
         return -ENOMEM;
-    error = tn_journal_open(path, on_record, &reading, &cut, ret_why, &store->journal);
+    }
+    error = tn_journal_open_with(&options, &cut, ret_why, &store->journal);
     if (error) {
         json_decref(reading.last);
         free(store);

@@ -32,6 +32,12 @@ struct px_store;
 int px_store_open(const char *path, struct px_history *history, char **ret_why, json_t **ret_last,
                   struct px_store **ret_store);
 
+/* With a lock that another process passed on: tn_journal_open_with(). */
+int px_store_open_locked(const char *path, int lock_fd, struct px_history *history, char **ret_why,
+                         json_t **ret_last, struct px_store **ret_store);
+int px_store_lock_descriptor(const struct px_store *store);
+void px_store_claim(struct px_store *store);
+
 /* Waits for the disk: only before the loop runs. */
 int px_store_append_now(struct px_store *store, const json_t *record, char **ret_why);
 

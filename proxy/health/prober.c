@@ -331,6 +331,9 @@ int px_prober_new(struct px_health *health, struct px_endpoint *endpoint,
     prober->health = health;
     prober->endpoint = endpoint;
     prober->is_first = true;
+    /* known from before: another process, or another place in the list */
+    prober->verdict.is_probed = atomic_load(&endpoint->probed);
+    prober->verdict.is_up = atomic_load(&endpoint->up);
     tn_deadline_init(&prober->deadline, on_deadline);
     px_ejection_init(prober);
     if (px_prober_configure(prober, config) != 0) {

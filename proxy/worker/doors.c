@@ -106,9 +106,16 @@ static int take_passed(struct px_workers *workers, const struct px_listen *liste
     return 0;
 }
 
-/* Whoever passed sockets on shares the port with us for a while, perhaps by another address. */
-static bool is_port_passed(const struct px_workers *workers, const struct sockaddr_storage *sa)
+/* By us, or by whoever passed sockets on and shares the port with us for a while; perhaps at
+ * another address. */
+static bool is_port_ours(const struct px_workers *workers, const struct sockaddr_storage *sa)
 {
+    struct tn_list *node;
+
+    TN_LIST_FOR_EACH (node, &workers->doors) {
+        if (port_of(&TN_CONTAINER_OF(node, struct px_door, node)->address) == port_of(sa))
+            return true;
+    }
     for (uint32_t i = 0; i < workers->options.socket_count; i++) {
         if (port_of(&workers->options.sockets[i].address) == port_of(sa))
             return true;
@@ -129,7 +136,7 @@ int px_doors_open(struct px_workers *workers, const struct px_listen *listen, st
     int error = take_passed(workers, listen, list, &count);
 
     /* A second process would otherwise share the port without a word. */
-    if (!error && count == 0 && !is_port_passed(workers, &sa))
+    if (!error && count == 0 && !is_port_ours(workers, &sa))
         error = tn_listener_probe((const struct sockaddr *)&sa);
     for (uint32_t i = count; !error && i < workers->loop_count; i++) {
         int fd;
@@ -187,8 +194,9 @@ void px_doors_free(struct tn_list *list)
 /* --- on the loop's thread ----------------------------------------------------------------------
  */
 
-void px_doors_refuse(struct px_data_loop *loop)
+bool px_doors_refuse(struct px_data_loop *loop)
 {
+    bool is_any_left = false;
     struct tn_list *node;
     struct tn_list *next;
 
@@ -196,11 +204,14 @@ void px_doors_refuse(struct px_data_loop *loop)
         struct px_door *door = TN_CONTAINER_OF(node, struct px_door, loop_node);
 
         next = node->next;
-        if (door->is_given)
+        if (door->is_given) {
             tn_listener_release(&door->listener);
-        else
-            tn_listener_refuse_new(&door->listener);
+            continue;
+        }
+        is_any_left = true;
+        tn_listener_refuse_new(&door->listener);
     }
+    return is_any_left;
 }
 
 void px_doors_close(struct px_data_loop *loop)

@@ -55,8 +55,8 @@ void px_logs_switch(struct px_workers *workers);
 /* The loop has it from here on, and listens once it is started. */
 int px_door_hold(struct px_door *door);
 
-/* First and second step of stopping. */
-void px_doors_refuse(struct px_data_loop *loop);
+/* First and second step of stopping. False: nobody has to be refused, the second may come now. */
+bool px_doors_refuse(struct px_data_loop *loop);
 void px_doors_close(struct px_data_loop *loop);
 
 #endif

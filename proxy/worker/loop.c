@@ -118,8 +118,7 @@ void px_data_loop_stop(struct px_data_loop *loop, uint64_t grace_ms)
     }
     loop->stop_step = 1;
     loop->grace_ms = grace_ms;
-    px_doors_refuse(loop);
-    tn_timer_start(&loop->stop, PX_DOOR_REFUSE_MS, 0);
+    tn_timer_start(&loop->stop, px_doors_refuse(loop) ? PX_DOOR_REFUSE_MS : 0, 0);
 }
 
 static void on_failing(struct px_session *session, struct px_endpoint *endpoint)

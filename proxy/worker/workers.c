@@ -114,6 +114,8 @@ int px_workers_new(const struct px_workers_options *options, char **ret_why,
         px_workers_free(workers);
         return error;
     }
+    workers->options.sockets = NULL; /* taken, or the caller's to close */
+    workers->options.socket_count = 0;
     *ret_workers = workers;
     return 0;
 }

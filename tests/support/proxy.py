@@ -1,4 +1,5 @@
 """The proxy under test: writes its configuration, starts `turnout serve`, speaks its verbs."""
+import copy
 import http.client
 import json
 import os
@@ -13,7 +14,7 @@ from .ports import free_port
 from .process import Process
 from .yaml_text import to_yaml
 
-READY = r"listening on (\S+?)(?:,|$)"
+READY = r"listening on (\S+?)(?:,| and |$)"
 
 
 class Proxy(Process):
@@ -33,6 +34,7 @@ class Proxy(Process):
         }
         self.config_path = self.folder / f"{name}.yaml"
         self.write(text)
+        self.prefix = list(prefix)
         super().__init__(name, [*prefix, binary("turnout"), "serve", "-c", self.config_path], folder)
 
     def write(self, text=None):
@@ -100,3 +102,16 @@ class Proxy(Process):
         with open(self.out_path, "rb") as file:
             file.seek(self._out_start)
             return [json.loads(line) for line in file.read().splitlines() if line.startswith(b"{")]
+
+    def successor(self, *options, env=None):
+        """A new process beside this one, with the same file, that is to take over; not started."""
+        twin = copy.copy(self)
+        argv = [*self.prefix, binary("turnout"), "serve", "-c", self.config_path, "--takeover", *options]
+        Process.__init__(twin, f"{self.config_path.stem}+", argv, self.folder, env=env)
+        return twin
+
+    def take_over(self, *options, timeout=15.0):
+        """This process is replaced by a new one, which is returned once it serves; this one ends by itself."""
+        new = self.successor(*options).launch().wait_ready(timeout)
+        self.was_told = True
+        return new

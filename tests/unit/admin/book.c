@@ -245,6 +245,7 @@ static int try_open(struct book *book, char **ret_why)
     static const struct px_registry_ops keys = {.load_keys = load_keys, .free_keys = free_keys};
     struct px_rulebook_options options = {.control = &book->loop,
                                           .clock = &book->clock,
+                                          .lock_fd = -1,
                                           .on_prepare = on_prepare,
                                           .on_snapshot = on_snapshot,
                                           .context = book};
