@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -113,10 +114,12 @@ static void test_local_os_ends_a_whole_session(void **state)
     char why[80];
     char line[80] = "";
     int gate;
+    int status = 0;
     struct en_process process = make("sleep 60 & echo $!; trap '' TERM; wait", &gate);
     struct en_process wrong = process;
 
     (void)state;
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
     os.open_gate(&os, gate);
     while (!line[0])
         os.last_line(&os, output, line, sizeof(line));
@@ -127,19 +130,10 @@ static void test_local_os_ends_a_whole_session(void **state)
     wait_end(&process);
     assert_false(os.is_alive(&os, &process, why, sizeof(why)));
     assert_string_equal(why, "killed by signal 9 (KILL)");
-    /* Its child went with it: collected by whoever is the first process here. */
-    pid_t child = (pid_t)strtol(line, NULL, 10);
-    char path[40];
-    snprintf(path, sizeof(path), "/proc/%d/stat", child);
-    FILE *file = fopen(path, "r");
-    char letter = 'Z';
-    if (file) {
-        char text[200] = "";
-        assert_non_null(fgets(text, sizeof(text), file));
-        letter = strrchr(text, ')')[2];
-        fclose(file);
-    }
-    assert_true(letter == 'Z' || letter == 'X');
+    /* Its child went with it: we are whom it is left to. */
+    assert_int_equal(waitpid((pid_t)strtol(line, NULL, 10), &status, 0), strtol(line, NULL, 10));
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
 }
 
 static void test_local_os_knows_a_stranger_by_its_start(void **state)
