@@ -356,3 +356,17 @@ def test_reader_does_not_hold_up_the_stop(line):
     assert line.stop(timeout=30) == 0
     assert [data for name, _, data in events(connection) if name == "bye"] == [{"why": "stopping"}]
     connection.close()
+
+
+def test_takeover_is_told_and_what_follows_is_seen(line):
+    with Lines(line, "--interval", "1h") as lines:
+        lines.until("main")
+        old = json.loads(line.verb("get", "-o", "json"))["status"]["pid"]
+        new = line.take_over()
+        try:
+            lines.until("taken over")
+            assert json.loads(new.verb("get", "-o", "json"))["status"]["pid"] != old
+            new.verb("set", "share", "green=30%", "--reason", "by the new one")
+            assert "revision 2" in lines.until("by the new one")
+        finally:
+            assert new.stop(30) == 0
