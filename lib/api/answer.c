@@ -113,8 +113,9 @@ void tn_api_answer_json_or(struct tn_api_call *call, unsigned status, json_t *bo
 void tn_api_problem_json(struct tn_api_call *call, unsigned status, const char *detail,
                          json_t *errors)
 {
-    json_t *problem = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title",
-                                tn_http_reason(status), "status", (int)status, "detail", detail);
+    json_t *problem =
+        json_pack("{s:s, s:s, s:i, s:o}", "type", "about:blank", "title", tn_http_reason(status),
+                  "status", (int)status, "detail", tn_json_string(detail));
 
     if (errors)
         tn_json_set(&problem, "errors", errors);

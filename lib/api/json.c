@@ -70,3 +70,43 @@ char *tn_json_text(const json_t *value, size_t flags)
     free(text.bytes);
     return NULL;
 }
+
+/* How many bytes the character here has; 0: it is none, or cut short. jansson judges the rest. */
+static size_t character_len(const unsigned char *at)
+{
+    size_t len = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
+
+    for (size_t i = 1; i < len; i++) {
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    return len;
+}
+
+json_t *tn_json_string(const char *text)
+{
+    json_t *string = json_string(text);
+    size_t len = strlen(text);
+    char *mended;
+
+    if (string)
+        return string;
+    mended = malloc(len + 1);
+    if (!mended)
+        return NULL;
+    memcpy(mended, text, len + 1);
+    for (size_t i = 0, step; i < len; i += step ? step : 1) {
+        json_t *one;
+
+        step = character_len((const unsigned char *)mended + i);
+        one = step > 1 ? json_stringn(mended + i, step) : NULL;
+        if (step != 1 && !one) {
+            mended[i] = '?';
+            step = 1;
+        }
+        json_decref(one);
+    }
+    string = json_string(mended);
+    free(mended);
+    return string;
+}

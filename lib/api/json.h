@@ -19,6 +19,9 @@
  */
 char *tn_json_text(const json_t *value, size_t flags);
 
+/* json_string() that takes any bytes: what is not UTF-8, or was cut in a character, becomes '?'. */
+json_t *tn_json_string(const char *text);
+
 /* Start-up, once per process: from here on tn_json_parse() knows no memory from bad JSON. */
 void tn_json_init(void);
 

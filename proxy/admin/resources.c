@@ -175,6 +175,12 @@ static int take_members(struct tn_api_call *call, struct px_change *change)
     return error;
 }
 
+static int take_flag(struct tn_api_call *call, const char *value, const char *why, bool *flag)
+{
+    *flag = strcmp(value, "true") == 0;
+    return *flag || strcmp(value, "false") == 0 ? 0 : refuse(call, 422, why);
+}
+
 /* The same beside a YAML body, from the query. */
 static int take_query(struct tn_api_call *call, struct px_change *change)
 {
@@ -190,11 +196,9 @@ static int take_query(struct tn_api_call *call, struct px_change *change)
         else if (strcmp(name, "reason") == 0)
             r = take_text(call, value, REASON_MAX_BYTES, &change->reason);
         else if (strcmp(name, "dry_run") == 0)
-            r = strcmp(value, "true") == 0    ? !(change->is_dry_run = true)
-                : strcmp(value, "false") == 0 ? 0
-                                              : refuse(call, 422, "dry_run is true or false");
-        else if (strcmp(name, "take_over") == 0 && strcmp(value, "true") == 0)
-            change->is_take_over = true;
+            r = take_flag(call, value, "dry_run is true or false", &change->is_dry_run);
+        else if (strcmp(name, "take_over") == 0)
+            r = take_flag(call, value, "take_over is true or false", &change->is_take_over);
         else if (strcmp(name, "ttl_ms") == 0)
             r = px_change_set_ttl_text(change, value) ? refuse(call, 422, change->detail) : 0;
         else

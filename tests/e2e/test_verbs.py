@@ -84,7 +84,7 @@ def test_verbs_of_later_versions_are_refused_by_name(name):
 
 
 @pytest.mark.parametrize("arguments", [["check", "--against"],
-                                       ["serve", "--takeover"], ["get", "-n", "prod"]], ids=" ".join)
+                                       ["get", "-n", "prod"]], ids=" ".join)
 def test_options_of_later_versions_are_refused_by_name(arguments):
     done = run(*arguments)
     assert done.returncode == 1 and "is not yet supported" in done.stderr

@@ -137,12 +137,54 @@ static void test_json_is_built_whole_or_not_at_all(void **state)
     assert_true(exhaust(attempt_build) > 20);
 }
 
+static void test_json_string_takes_any_bytes(void **state)
+{
+    static const char *const texts[][2] = {
+        {"main", "main"},
+        {"b\xc3\xa4r \xf0\x9f\x9a\xa6", "b\xc3\xa4r \xf0\x9f\x9a\xa6"},
+        {"cut \xf0\x9f\x9a", "cut ???"},
+        {"\xc3\xa4 cut \xc3'", "\xc3\xa4 cut ?'"},
+        {"\xff\x80", "??"},
+        {"overlong \xc0\xaf \xe0\x80\xaf", "overlong ?? ???"},
+        {"half \xed\xa0\x80", "half ???"},
+        {"beyond \xf4\x90\x80\x80 \xf8", "beyond ???? ?"},
+        {"", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        json_t *string = tn_json_string(texts[i][0]);
+
+        assert_non_null(string);
+        assert_string_equal(json_string_value(string), texts[i][1]);
+        json_decref(string);
+    }
+}
+
+static unsigned attempt_string(void)
+{
+    json_t *string = tn_json_string("cut \xf0\x9f\x9a");
+
+    if (string)
+        assert_string_equal(json_string_value(string), "cut ???");
+    json_decref(string);
+    return !string;
+}
+
+static void test_json_string_is_whole_or_none(void **state)
+{
+    (void)state;
+    assert_true(exhaust(attempt_string) > 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json_no_memory_is_told_from_bad_json),
         cmocka_unit_test(test_json_text_is_whole_or_none),
         cmocka_unit_test(test_json_is_built_whole_or_not_at_all),
+        cmocka_unit_test(test_json_string_takes_any_bytes),
+        cmocka_unit_test(test_json_string_is_whole_or_none),
     };
 
     tn_json_init();
