@@ -41,4 +41,7 @@ int cli_change_send_text(const struct cli_parse *parse, struct cli_change *chang
 /* The answer of a change, as every changing verb shows it. `out` also gets the notes. */
 void cli_print_change(const struct cli_context *context, const json_t *answer);
 
+/* Settings and kept rules of a reload's dry run (ReloadPreview); NULL: nothing. */
+void cli_print_reload(const struct cli_context *context, const json_t *reload);
+
 #endif

@@ -196,7 +196,11 @@ static void print_head(const struct cli_context *context, const json_t *answer)
     json_int_t revision = json_integer_value(json_object_get(answer, "revision"));
     char *text;
 
-    if (!json_is_true(json_object_get(answer, "changed")))
+    bool is_changed = json_is_true(json_object_get(answer, "changed"));
+
+    if (json_object_get(answer, "reload"))
+        text = cli_format("dry run: a reload would change%s", is_changed ? "" : " nothing");
+    else if (!is_changed)
         text = cli_format("revision %" JSON_INTEGER_FORMAT ": nothing to change", revision);
     else if (json_is_true(json_object_get(answer, "dry_run")))
         text = cli_format("dry run, nothing was changed; it would be");
@@ -222,6 +226,7 @@ void cli_print_change(const struct cli_context *context, const json_t *answer)
     }
     cli_table_free(table);
     print_modes(context, answer);
+    cli_print_reload(context, json_object_get(answer, "reload"));
     for (size_t i = 0; i < json_array_size(notes); i++) {
         const char *note = json_string_value(json_array_get(notes, i));
 

@@ -10,11 +10,9 @@ struct serve_options {
 static const struct cli_option options[] = {
     {CLI_OPTION_TEXT, 'c', "config", "FILE", CLI_CONFIG_HELP,
      offsetof(struct serve_options, config)},
-    {CLI_OPTION_FLAG, 0, "takeover", NULL,
-     "take the running process's place; no connection fails",
+    {CLI_OPTION_FLAG, 0, "takeover", NULL, "take the running process's place; no connection fails",
      offsetof(struct serve_options, takeover)},
-    {CLI_OPTION_TEXT, 0, "admin", "ADDR",
-     "with --takeover: where it is (default: as in the file)",
+    {CLI_OPTION_TEXT, 0, "admin", "ADDR", "with --takeover: where it is (default: as in the file)",
      offsetof(struct serve_options, admin)},
 };
 

@@ -1,4 +1,5 @@
 #include "proxy/admin/change.h"
+#include "proxy/admin/change_parts.h"
 
 #include "lib/api/json.h"
 
@@ -44,6 +45,7 @@ void px_change_free(struct px_change *change)
     json_decref(work->ttls_drop);
     json_decref(work->ttls_add);
     json_decref(work->closing);
+    json_decref(work->reload);
     json_decref(work->record);
     free(work->entry);
     free(work->not_durable);
@@ -72,15 +74,15 @@ int px_change_refuse(struct px_change *change, unsigned status, const char *form
     return -EINVAL;
 }
 
-static int no_memory(struct px_change *change)
+int px_change_no_memory(struct px_change *change)
 {
     return px_change_refuse(change, 503, "out of memory");
 }
 
 /* The parser's messages become the problem: one as its detail, all as errors. Places mean something
  * only in a text that somebody wrote. */
-static int refuse_messages(struct px_change *change, const struct px_messages *messages,
-                           bool has_places)
+int px_change_refuse_messages(struct px_change *change, const struct px_messages *messages,
+                              bool has_places)
 {
     const struct px_message *first = NULL;
     json_t *errors = json_array();
@@ -99,7 +101,7 @@ static int refuse_messages(struct px_change *change, const struct px_messages *m
     }
     if (!errors || !first) {
         json_decref(errors);
-        return no_memory(change);
+        return px_change_no_memory(change);
     }
     if (has_places && first->line == 0)
         px_change_refuse(change, 422, "%s: %s", messages->file, first->text);
@@ -112,14 +114,13 @@ static int refuse_messages(struct px_change *change, const struct px_messages *m
     return -EINVAL;
 }
 
-/* Warnings of the parser are news for whoever made the change. */
-static int note_warnings(struct px_change *change, const struct px_messages *messages)
+int px_change_note_warnings(struct px_change *change, const struct px_messages *messages)
 {
     for (uint32_t i = 0; i < messages->count; i++) {
         if (messages->items[i].severity == PX_WARNING)
             tn_json_append(&change->work->notes, json_string(messages->items[i].text));
     }
-    return change->work->notes ? 0 : no_memory(change);
+    return change->work->notes ? 0 : px_change_no_memory(change);
 }
 
 static int parse_text(struct px_change *change, struct tn_str text, bool has_places,
@@ -132,11 +133,11 @@ static int parse_text(struct px_change *change, struct tn_str text, bool has_pla
     px_messages_init(&messages);
     error = px_config_parse_rules(text, origin, config, &messages, &work->rules, &work->rule_count);
     if (error == -EINVAL)
-        error = refuse_messages(change, &messages, has_places);
+        error = px_change_refuse_messages(change, &messages, has_places);
     else if (error)
-        error = no_memory(change);
+        error = px_change_no_memory(change);
     else
-        error = note_warnings(change, &messages);
+        error = px_change_note_warnings(change, &messages);
     px_messages_deinit(&messages);
     return error;
 }
@@ -149,7 +150,7 @@ int px_change_parse(struct px_change *change, const json_t *rules, const struct 
     int error;
 
     if (!text)
-        return no_memory(change);
+        return px_change_no_memory(change);
     error = parse_text(change, tn_str_of(text), false, config, origin);
     free(text);
     return error;
@@ -165,7 +166,7 @@ static int run_edit(struct px_change *change, struct px_edit *edit)
     if (!error && edit->has_lost_note)
         error = -ENOMEM;
     if (error == -ENOMEM)
-        no_memory(change);
+        px_change_no_memory(change);
     else if (error)
         px_change_refuse(change, 422, "%s", edit->detail);
     else
@@ -211,144 +212,6 @@ static int compute_edit(struct px_rulebook *book, struct px_change *change)
     return error;
 }
 
-/* The file is read anew. */
-static int load_config(struct px_rulebook *book, struct px_change *change)
-{
-    struct px_messages messages;
-    struct px_config *fresh = NULL;
-    int error;
-
-    px_messages_init(&messages);
-    error = px_config_load(book->config->file, &messages, &fresh);
-    if (error == -ENOMEM) {
-        no_memory(change);
-    } else if (error) {
-        refuse_messages(change, &messages, true);
-    } else {
-        px_config_free(change->work->config);
-        change->work->config = fresh;
-        error = note_warnings(change, &messages);
-    }
-    px_messages_deinit(&messages);
-    return error ? -EINVAL : 0;
-}
-
-static int check_restart(struct px_rulebook *book, struct px_change *change)
-{
-    json_t *sentences = px_reload_needs_restart(book->config, change->work->config);
-    int error = 0;
-
-    if (!sentences)
-        return no_memory(change);
-    if (json_array_size(sentences) > 0) {
-        size_t i;
-        json_t *sentence;
-
-        error =
-            px_change_refuse(change, 422, "%s", json_string_value(json_array_get(sentences, 0)));
-        change->errors = json_array();
-        json_array_foreach(sentences, i, sentence)
-        {
-            tn_json_append(&change->errors, json_pack("{s:O}", "text", sentence));
-        }
-    }
-    json_decref(sentences);
-    return error;
-}
-
-/* A version that the merged rules still use can't go: said here, in a sentence of its own. */
-static int check_versions(struct px_change *change, const json_t *rules)
-{
-    static const char *const whats[] = {"weights", "mirror"};
-    size_t i;
-    json_t *rule;
-
-    json_array_foreach(rules, i, rule)
-    {
-        const char *name = json_string_value(json_object_get(rule, "name"));
-        const char *stable = json_string_value(json_object_get(rule, "stable"));
-        const char *version;
-        json_t *value;
-        size_t k;
-
-        json_object_foreach(json_object_get(rule, whats[0]), version, value)
-        {
-            if (!px_config_find_version(change->work->config, version))
-                return px_change_refuse(change, 422,
-                                        "version '%s' can't be removed: rule %s still uses it",
-                                        version, name);
-        }
-        if (stable && !px_config_find_version(change->work->config, stable))
-            return px_change_refuse(change, 422,
-                                    "version '%s' can't be removed: it is stable of rule %s",
-                                    stable, name);
-        json_array_foreach(json_object_get(rule, whats[1]), k, value)
-        {
-            version = json_string_value(json_object_get(value, "to"));
-            if (!px_config_find_version(change->work->config, version))
-                return px_change_refuse(change, 422,
-                                        "version '%s' can't be removed: rule %s mirrors to it",
-                                        version, name);
-        }
-    }
-    return 0;
-}
-
-/* What is draining or cut stays so, wherever the file has it now. */
-static int fit_modes(struct px_change *change)
-{
-    struct px_change_work *work = change->work;
-    json_t *addresses = px_addresses_of(work->config);
-    json_t *fitted = addresses ? px_modes_fit(work->modes, addresses, work->notes) : NULL;
-
-    json_decref(addresses);
-    if (!fitted)
-        return no_memory(change);
-    json_decref(work->modes);
-    work->modes = fitted;
-    return 0;
-}
-
-static int compute_reload(struct px_rulebook *book, struct px_change *change)
-{
-    struct px_change_work *work = change->work;
-    bool has_lost_note = false;
-    struct px_merge merge = {.current = book->rules,
-                             .applied = book->hashes,
-                             .notes = work->notes,
-                             .has_lost_note = &has_lost_note};
-    static const char *const members[] = {NULL};
-    struct px_edit edit = {.request = change->request};
-    json_t *merged = NULL;
-    int error;
-
-    if (px_edit_check_members(&edit, members) != 0)
-        return px_change_refuse(change, 422, "%s", edit.detail);
-    error = load_config(book, change);
-
-    if (!error)
-        error = check_restart(book, change);
-    if (error)
-        return error;
-    json_decref(work->hashes);
-    work->hashes = px_hashes_of(work->config);
-    merge.hashes = work->hashes;
-    merge.file = px_rules_to_json(work->config->rules, work->config->rule_count);
-    if (!merge.hashes || !merge.file || px_merge_rules(&merge, &merged) != 0 || has_lost_note)
-        error = no_memory(change);
-    if (!error)
-        error = check_versions(change, merged);
-    if (!error)
-        error = px_change_parse(change, merged, work->config, work->config->file);
-    json_decref(merge.file);
-    json_decref(merged);
-    if (!error && px_reload_changes_config(book->config, work->config))
-        work->is_changed = true;
-    if (!error)
-        error = fit_modes(change);
-    return error;
-}
-
 uint64_t px_change_next_revision(const struct px_rulebook *book)
 {
     uint64_t last = book->burnt_revision > book->revision ? book->burnt_revision : book->revision;
@@ -371,11 +234,11 @@ int px_change_compute(struct px_rulebook *book, struct px_change *change)
     work->modes = json_incref(book->modes);
     work->notes = json_array();
     if (!work->notes)
-        return no_memory(change);
+        return px_change_no_memory(change);
     if (change->yaml)
         error = parse_text(change, (struct tn_str){change->yaml, change->yaml_len}, true,
                            work->config, "request");
     else
-        error = change->edit ? compute_edit(book, change) : compute_reload(book, change);
+        error = change->edit ? compute_edit(book, change) : px_change_compute_reload(book, change);
     return error ? error : px_change_compare(book, change);
 }

@@ -81,6 +81,7 @@ struct px_change_work {
     uint64_t closed_count; /* exchanges that were */
     char accepted[128];    /* as edit.h */
     json_t *notes;
+    json_t *reload;         /* of a dry run of one: file, settings, kept (against.h); else NULL */
     json_t *touched_before; /* rules that differ */
     json_t *touched_after;
     char rule[128];

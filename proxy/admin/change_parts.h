@@ -30,6 +30,22 @@ int px_change_ttls(const struct px_rulebook *book, struct px_change *change);
 /* As parts (ttl.h): rules whose text in the file is another than before. NULL: no memory. */
 json_t *px_touched_by_file(const json_t *hashes_before, const json_t *hashes_after);
 
+/* --- change.c, change_reload.c -------------------------------------------------------------------
+ */
+
+/* Refuses for want of memory. */
+int px_change_no_memory(struct px_change *change);
+
+/* The parser's messages become the problem; has_places: lines and columns mean something. */
+int px_change_refuse_messages(struct px_change *change, const struct px_messages *messages,
+                              bool has_places);
+
+/* Warnings of the parser are news for whoever made the change. */
+int px_change_note_warnings(struct px_change *change, const struct px_messages *messages);
+
+/* The file (or the text of a dry run) and what is in force, to parsed rules. */
+int px_change_compute_reload(struct px_rulebook *book, struct px_change *change);
+
 /* --- ttl_timer.c --------------------------------------------------------------------------------
  */
 

@@ -88,6 +88,8 @@ static json_t *make_answer(const struct px_rulebook *book, const struct px_chang
         tn_json_set(&answer, "modes", json_incref(work->modes_changed));
     if (json_array_size(work->closing) > 0)
         tn_json_set(&answer, "ended", json_integer((json_int_t)work->closed_count));
+    if (work->reload)
+        tn_json_set(&answer, "reload", json_incref(work->reload));
     tn_json_set(&answer, "notes", json_incref(work->notes));
     return answer;
 }

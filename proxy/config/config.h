@@ -166,6 +166,12 @@ void px_rules_free(struct px_rule **rules, uint32_t count);
 /* NULL when there is none of that name. */
 const struct px_version *px_config_find_version(const struct px_config *config, const char *name);
 
+#define PX_LIMIT_TEXT_SIZE 40
+
+/* The limit number i: its key in the file and its value as the file would have it, into text
+ * (PX_LIMIT_TEXT_SIZE). NULL: there is none of that number. */
+const char *px_limit_text(const struct px_limits *limits, size_t i, char *text);
+
 /* True when the address is in one of the config's trusted prefixes. IPv4-mapped IPv6 counts as
  * IPv4. */
 bool px_prefixes_contain(const struct px_prefix *prefixes, uint32_t count,

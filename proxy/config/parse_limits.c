@@ -1,6 +1,10 @@
 #include "proxy/config/parse.h"
 #include "proxy/config/units.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
 #define KIB 1024ull
 #define MIB (1024 * KIB)
 #define SECOND 1000ull
@@ -90,6 +94,33 @@ static const struct px_key limit_keys[] = {
     {"stop_delay", px_key_ms, AT(stop_delay_ms), 0, HOUR},
     {"stop_grace", px_key_ms, AT(stop_grace_ms), 0, HOUR},
 };
+
+const char *px_limit_text(const struct px_limits *limits, size_t i, char *text)
+{
+    const struct px_key *key = &limit_keys[i];
+    const char *place = (const char *)limits;
+    uint64_t wide = 0;
+    uint32_t narrow = 0;
+
+    if (i >= sizeof(limit_keys) / sizeof(limit_keys[0]))
+        return NULL;
+    place += key->offset;
+    if (key->parse == px_key_u32 || key->parse == px_key_bytes32) {
+        memcpy(&narrow, place, sizeof(narrow));
+        wide = narrow;
+    } else {
+        memcpy(&wide, place, sizeof(wide));
+    }
+    if (key->parse == key_memory && (wide == PX_MEMORY_AUTO || wide == PX_NO_LIMIT))
+        snprintf(text, PX_LIMIT_TEXT_SIZE, "%s", wide == PX_NO_LIMIT ? "off" : "auto");
+    else if (key->parse == px_key_u32)
+        snprintf(text, PX_LIMIT_TEXT_SIZE, "%" PRIu32, narrow);
+    else if (key->parse == px_key_ms)
+        px_units_write_duration(wide, text);
+    else
+        px_units_write_size(wide, text);
+    return key->name;
+}
 
 /* The one of the two keys that is written, the first if both are. */
 static const struct px_node *find_either(const struct px_node *map, const char *a, const char *b)

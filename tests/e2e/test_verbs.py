@@ -83,8 +83,7 @@ def test_verbs_of_later_versions_are_refused_by_name(name):
     assert done.stderr.startswith(f"turnout: '{name}' is not yet supported\n")
 
 
-@pytest.mark.parametrize("arguments", [["check", "--against"],
-                                       ["get", "-n", "prod"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [["get", "-n", "prod"], ["set", "share", "--context", "c"]], ids=" ".join)
 def test_options_of_later_versions_are_refused_by_name(arguments):
     done = run(*arguments)
     assert done.returncode == 1 and "is not yet supported" in done.stderr

@@ -1,3 +1,4 @@
+#include "proxy/admin/against.h"
 #include "proxy/admin/reload.h"
 
 #include <setjmp.h>
@@ -35,8 +36,13 @@ static void expect(const char *old_text, const char *fresh_text, const char *res
 
     if (json_array_size(sentences) != (restart ? 1 : 0) || (restart && strcmp(first, restart) != 0))
         fail_msg("%s: needs a restart: %s", fresh_text, first ? first : "nothing");
+    json_t *settings = px_reload_settings(old, fresh);
+
     if (px_reload_changes_config(old, fresh) != changes)
         fail_msg("%s: changes: %d", fresh_text, !changes);
+    if ((json_array_size(settings) > 0) != changes)
+        fail_msg("%s: tells %zu settings", fresh_text, json_array_size(settings));
+    json_decref(settings);
     json_decref(sentences);
     px_config_free(old);
     px_config_free(fresh);
@@ -112,7 +118,13 @@ static void test_reload_compares_every_limit(void **state)
     fresh->limits = old->limits;
     for (size_t i = 0; i < sizeof(fresh->limits); i++) {
         bytes[i] ^= 0x55;
-        unseen += !px_reload_changes_config(old, fresh);
+        bool is_seen = px_reload_changes_config(old, fresh);
+        json_t *settings = px_reload_settings(old, fresh);
+
+        unseen += !is_seen;
+        if ((json_array_size(settings) == 1) != is_seen)
+            fail_msg("byte %zu: %zu settings told", i, json_array_size(settings));
+        json_decref(settings);
         bytes[i] ^= 0x55;
     }
     assert_true(unseen <= 20);
@@ -121,12 +133,60 @@ static void test_reload_compares_every_limit(void **state)
     px_config_free(fresh);
 }
 
+/* Each as "name: before -> after". */
+static void expect_settings(const char *old_text, const char *fresh_text, const char *lines)
+{
+    struct px_config *old = parse(old_text);
+    struct px_config *fresh = parse(fresh_text);
+    json_t *settings = px_reload_settings(old, fresh);
+    char told[1024] = "";
+    size_t i;
+    json_t *row;
+
+    json_array_foreach(settings, i, row)
+    {
+        const char *before = json_string_value(json_object_get(row, "before"));
+        const char *after = json_string_value(json_object_get(row, "after"));
+        size_t len = strlen(told);
+
+        snprintf(told + len, sizeof(told) - len, "%s: %s -> %s\n",
+                 json_string_value(json_object_get(row, "name")), before ? before : "-",
+                 after ? after : "-");
+    }
+    assert_string_equal(told, lines);
+    json_decref(settings);
+    px_config_free(old);
+    px_config_free(fresh);
+}
+
+static void test_reload_tells_settings_in_words_of_the_file(void **state)
+{
+    (void)state;
+    expect_settings(LISTEN VERSIONS RULES,
+                    "listen: [\"127.0.0.1:0\", {address: \"[::1]:8\", proxy_protocol: true}]\n"
+                    "trusted_proxies: [\"10.0.0.0/8\", \"::1/128\"]\n"
+                    "limits: {memory: off, queue: 7, keep_alive: 30s, side_buffer: 32KiB}\n"
+                    "versions:\n  blue: {endpoints: [\"127.0.0.1:1\"], slow_start: 5s}\n"
+                    "  green: {endpoints: [\"127.0.0.1:8\", \"127.0.0.1:9\"]}\n" RULES,
+                    "listen: 127.0.0.1:0 -> 127.0.0.1:0, [::1]:8 (proxy_protocol)\n"
+                    "trusted_proxies: - -> 10.0.0.0/8, ::1/128\n"
+                    "version blue endpoints: 127.0.0.1:1, 127.0.0.1:2 -> 127.0.0.1:1\n"
+                    "version blue build: 1 -> -\n"
+                    "version blue slow_start: 0s -> 5s\n"
+                    "version green: - -> 127.0.0.1:8, 127.0.0.1:9\n"
+                    "limit keep_alive: 1m -> 30s\n"
+                    "limit side_buffer: 64KiB -> 32KiB\n"
+                    "limit queue: 128 -> 7\n"
+                    "limit memory: auto -> off\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reload_what_needs_another_process),
         cmocka_unit_test(test_reload_what_changes_at_once),
         cmocka_unit_test(test_reload_compares_every_limit),
+        cmocka_unit_test(test_reload_tells_settings_in_words_of_the_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

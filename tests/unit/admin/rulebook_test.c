@@ -545,6 +545,36 @@ static void test_rulebook_reload_keeps_versions_that_are_in_use(void **state)
     assert_int_equal(px_rulebook_snapshot(book->book)->version_count, 1);
 }
 
+static void test_rulebook_reload_dry_run_of_a_text(void **state)
+{
+    struct book *book = *state;
+    struct px_change *change;
+
+    opened(book, MAIN, "");
+    book_do(book, px_edit_weights, TO_GREEN);
+    book_do(book, NULL, "{'text':'rules: 3'}");
+    assert_int_equal(book->status, 422);
+    assert_string_equal(book->detail,
+                        "'text' needs dry_run: a reload takes the file as it is there");
+    for (int i = 0; i < 3; i++) {
+        static const char *const texts[] = {
+            "{'dry_run':true,'text':3}", "{'dry_run':true,'text':'rules: 3'}", "{'dry_run':true}"};
+
+        change = book_change(book, NULL, texts[i]);
+        change->is_dry_run = true;
+        book_submit(book, change);
+        book_wait(book, 1);
+        assert_int_equal(book->status, i < 2 ? 422 : 200);
+        assert_int_equal(book->revision, 2);
+    }
+    json_t *kept = json_object_get(json_object_get(book->answer, "reload"), "kept");
+
+    assert_true(json_is_false(json_object_get(book->answer, "changed")));
+    edit_assert_json("kept", kept,
+                     "[{'rule':'main','state':'changed','members':['weights'],'revision':2,"
+                     "'what':'edit','author':null}]");
+}
+
 static void test_rulebook_reload_of_endpoints_is_a_revision(void **state)
 {
     struct book *book = *state;
@@ -700,6 +730,7 @@ int main(void)
         TEST(test_rulebook_remembers_whether_the_last_reload_took_the_file),
         TEST(test_rulebook_reload_of_what_needs_another_process),
         TEST(test_rulebook_reload_keeps_versions_that_are_in_use),
+        TEST(test_rulebook_reload_dry_run_of_a_text),
         TEST(test_rulebook_reload_of_endpoints_is_a_revision),
         TEST(test_rulebook_reload_without_a_change_publishes_and_counts_nothing),
         TEST(test_rulebook_new_weights_count_from_here),

@@ -251,6 +251,40 @@ static void test_reload_sends_an_empty_object(void **state)
                 "{'dry_run':true,'reason':'x'}");
 }
 
+static void test_reload_dry_run_tells_settings_and_what_stays(void **state)
+{
+    static const struct fake_answer previews[] = {
+        {"POST /v1/reload", 200,
+         "{'revision':12,'changed':true,'dry_run':true,'durable':true,'before':[],'after':[],"
+         "'notes':[],'reload':{'file':'t.yaml','settings':["
+         "{'name':'limit queue','before':'128','after':'7'},"
+         "{'name':'version green','before':null,'after':'127.0.0.1:9'}],'kept':["
+         "{'rule':'main','state':'changed','members':['weights','stable'],'revision':12,"
+         "'what':'share','author':'ada'},"
+         "{'rule':'x','state':'added','members':[],'revision':9,'what':'route','author':null},"
+         "{'rule':'y','state':'removed','members':[],'revision':null,'what':null,"
+         "'author':null}]}}"},
+        {NULL, 0, NULL}};
+    static const char wanted[] =
+        "dry run: a reload would change\n\n"
+        "SETTING              BEFORE  AFTER\n"
+        "limit queue          128     7\n"
+        "version green (new)  -       127.0.0.1:9\n\n"
+        "main: kept, weights, stable set by 'set share' (revision 12, ada); its text in the file "
+        "is as last applied\n"
+        "x: kept, made by 'route' (revision 9); the file has no such rule\n"
+        "y: stays away, removed at run time, before what the history keeps; its text in the file "
+        "is as last applied\n";
+    struct fake_server *server = fake_server_start(previews);
+    struct capture capture;
+
+    (void)state;
+    assert_int_equal(fake_server_run(server, &capture, cli_reload, "reload|--dry-run"), CLI_DONE);
+    assert_string_equal(capture_out(&capture), wanted);
+    capture_end(&capture);
+    fake_server_stop(server);
+}
+
 static void test_changes_tell_a_refusal(void **state)
 {
     static const struct fake_answer refuses[] = {
@@ -288,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_route_says_what_is_missing),
         cmocka_unit_test(test_route_refuses_what_does_not_go_together),
         cmocka_unit_test(test_reload_sends_an_empty_object),
+        cmocka_unit_test(test_reload_dry_run_tells_settings_and_what_stays),
         cmocka_unit_test(test_changes_tell_a_refusal),
     };
 

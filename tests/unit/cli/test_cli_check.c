@@ -123,8 +123,14 @@ static void test_check_takes_a_file_only_by_its_option(void **state)
     assert_non_null(strstr(capture_err(&capture), "unexpected argument 'a.yaml'; a file is given "
                                                   "as: turnout check -c a.yaml\n"));
     capture_end(&capture);
-    assert_int_equal(check(&capture, "--against", NULL), CLI_FAILED);
-    assert_string_equal(capture_err(&capture), "turnout check: --against is not yet supported\n");
+    assert_int_equal(check(&capture, "-o", "json"), CLI_WRONG_USAGE);
+    assert_non_null(strstr(capture_err(&capture), "--output is for --against"));
+    capture_end(&capture);
+    assert_int_equal(check(&capture, "--admin", "unix:x"), CLI_WRONG_USAGE);
+    assert_non_null(strstr(capture_err(&capture), "--admin is for --against"));
+    capture_end(&capture);
+    assert_int_equal(check(&capture, "-o", "xml"), CLI_WRONG_USAGE);
+    assert_non_null(strstr(capture_err(&capture), "expected table, json or yaml"));
     capture_end(&capture);
 }
 
